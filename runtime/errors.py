@@ -1,0 +1,47 @@
+"""What can go wrong while a plan runs.
+
+    LehrError
+    ├── Refusal            nothing was started (exit 2)
+    ├── StageError         a stage failed; what was finished is kept (exit 5)
+    └── Interrupted        someone asked to stop; state is saved (exit 130)
+
+Each is a letter like a compiler diagnostic: a code of the RUN family, a headline
+that stands alone, notes with the facts, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class LehrError(Exception):
+    """A letter to the user.  `step` is the plan address it is about, where there is one."""
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        code: str,
+        name: str,
+        headline: str,
+        *,
+        notes: tuple[str, ...] = (),
+        help: tuple[str, ...] = (),
+        step: str | None = None,
+    ) -> None:
+        super().__init__(headline)
+        self.code, self.name, self.headline = code, name, headline
+        self.notes, self.help, self.step = notes, help, step
+
+
+class Refusal(LehrError):
+    exit_code = 2
+
+
+class StageError(LehrError):
+    exit_code = 5
+
+
+class Interrupted(LehrError):
+    exit_code = 130
+
+    def __init__(self, headline: str, *, step: str | None = None) -> None:
+        super().__init__("RUN301", "interrupted", headline, step=step)

@@ -1,0 +1,43 @@
+"""What a stage is given to work in.
+
+A stage is `run(step, inputs, room) -> facts`.  It reads its inputs' artifact
+folders, writes its own files into `room.folder`, tells what happens through
+`room.say`, and returns the facts that the ledger keeps.  It knows nothing of
+runs, locks or addresses: the engine hands it this room and turns the folder
+into an artifact when it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+Facts = dict[str, Any]
+"""JSON-able results: token counts, losses, scores."""
+
+
+class Checkpoints(Protocol):
+    """A stage's saved states, newest last.  What is loaded has passed its checksum."""
+
+    def save(self, step: int, tensors: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+        """Keep `tensors` (name to torch.Tensor) and `meta` (JSON) as the state after `step` steps."""
+        ...
+
+    def latest(self) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
+        """The newest sound state as (step, tensors, meta), or None.  A corrupt one is named and passed over."""
+        ...
+
+
+class Room(Protocol):
+    folder: Path
+    checkpoints: Checkpoints
+
+    def say(self, event: str, **facts: Any) -> None:
+        """Write an event of this step, e.g. `say("progress", step=10, of=900, loss=5.2)`."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """True once someone asked to stop: save, then raise `Interrupted`."""
+        ...
