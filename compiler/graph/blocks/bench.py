@@ -1,0 +1,21 @@
+"""`bench`: a yardstick."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from ..schema import Block, Holds
+from .calls import ExactMatch, Perplexity
+
+
+class Bench(Block):
+    """Something to measure a model by."""
+
+    kind: ClassVar[str] = "bench"
+
+    suite: Annotated[Perplexity | ExactMatch, Holds(calls=("perplexity", "exact_match"))] = Field(
+        description="What is measured."
+    )
+    context: Annotated[int | None, Holds(kind="context")] = Field(
+        None, description="Tokens per sequence at most (perplexity). Default: the longest context of the spec."
+    )

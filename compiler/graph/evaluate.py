@@ -1,0 +1,255 @@
+"""From expressions to values.
+
+Comes after `names`; `build` calls it for every field with what the field holds.
+Nothing raises: what cannot be evaluated is a letter in `letters` and a `HOLE`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Protocol
+
+from ..diagnostics.diagnostic import Diagnostic
+from ..front import ast
+from ..text import Span
+from ..units import KINDS, Misfit, Quantity, alike, over, plus, read, settle, show, times
+from .letters import later, letter, misfit
+from .names import Scope
+from .schema import Holds, Schema
+from .values import HOLE, Bound, Leg, Ref, Timeline, Word
+
+ANYTHING = Holds()
+_POINT = Holds(kind="point")
+_COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_CURVES = ("linear", "cosine", "sqrt", "exponential")
+
+
+class World(Protocol):
+    """What an expression can reach beyond its own text."""
+
+    letters: list[Diagnostic]
+
+    def look_up(self, name: ast.Name, scope: Scope) -> Any:
+        """The value of a name: a quantity, a timeline, a `Ref`, a `Scope` for an import."""
+        ...
+
+    def attribute(self, of: Any, name: ast.Name, scope: Scope) -> Any:
+        """A field or a derived value of a block, or of a stage's timeline."""
+        ...
+
+    def call(self, node: ast.Call, holds: Holds, scope: Scope) -> Any:
+        """What a built-in call or a method makes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Evaluates the expressions of one scope."""
+
+    world: World
+    scope: Scope
+
+    def value(self, node: ast.Expr, holds: Holds = ANYTHING) -> Any:
+        """The node's value; not yet fitted to what the field holds."""
+        match node:
+            case ast.Hole():
+                return HOLE
+            case ast.Number():
+                return self._checked(read(node.value, node.suffix, node.noun), node.span)
+            case ast.Name():
+                return self._name(node, holds)
+            case ast.Text():
+                return self._text(node)
+            case ast.List(items=items):
+                return tuple(self.fit(self.value(item, holds), replace(holds, many=False), item.span) for item in items)
+            case ast.Timeline():
+                return self._timeline(node, holds)
+            case ast.Signed(sign=sign, of=of):
+                return self._signed(sign, self.value(of), node.span)
+            case ast.Not(of=of):
+                return self._logical(self.value(of), of.span, lambda truth: not truth)
+            case ast.Binary():
+                return self._binary(node)
+            case ast.Choose():
+                test = self.value(node.test)
+                chosen = self._logical(test, node.test.span, bool)
+                return HOLE if chosen is HOLE else self.value(node.then if chosen else node.otherwise, holds)
+            case ast.Member(of=of, name=name):
+                inner = self.value(of)
+                return HOLE if inner is HOLE else self.world.attribute(inner, name, self.scope)
+            case ast.Call():
+                return self.world.call(node, holds, self.scope)
+            case ast.Element():
+                return self._say(later("`[ ]`", node.span))
+            case ast.Range():
+                return self._say(later("ranges", node.span))
+
+    # ---- fitting a value to its field ----------------------------------------------
+
+    def fit(self, value: Any, holds: Holds, span: Span, field: str = "") -> Any:
+        """The value as the field holds it, or a letter and a HOLE."""
+        if value is HOLE or holds == ANYTHING:
+            return value
+        if holds.many:
+            return self._many(value, holds, span, field)
+        if isinstance(value, Bound):
+            value = value.timeline
+        match value:
+            case Quantity() if holds.kind:
+                return self._checked(settle(value, KINDS[holds.kind]), span, field)
+            case Timeline() if holds.moves:
+                return self._refit(value, replace(holds, moves=False))
+            case Word(text=text):
+                return text
+            case str() if holds.text and (not holds.words or value in holds.words):
+                return value
+            case bool() if holds.truth:
+                return value
+            case Ref(kind=kind) if kind in holds.refers:
+                return value
+            case Schema() if holds.calls:
+                return value
+            case _:
+                return self._say(_wrong_kind(value, holds, span, field))
+
+    def _refit(self, value: Timeline, holds: Holds) -> Any:
+        """A timeline written under `let` meets its field: its values take the field's kind."""
+        start = self.fit(value.start, holds, value.span)
+        legs = tuple(replace(leg, value=self.fit(leg.value, holds, leg.span)) for leg in value.legs)
+        broken = start is HOLE or any(leg.value is HOLE or leg.point is HOLE for leg in legs)
+        return HOLE if broken else Timeline(start, legs, value.span)
+
+    def _many(self, value: Any, holds: Holds, span: Span, field: str) -> Any:
+        if isinstance(value, tuple):
+            items: tuple[Any, ...] = value
+            return HOLE if any(item is HOLE for item in items) else items
+        one = self.fit(value, replace(holds, many=False), span, field)
+        if one is not HOLE:
+            what = f"`{field}` holds a list" if field else "a list is due here"
+            self._say(letter("NAM107", what, span, help=(f"write `[{span.text}]`",)))
+        return HOLE
+
+    # ---- the kinds of expression ---------------------------------------------------
+
+    def _name(self, node: ast.Name, holds: Holds) -> Any:
+        if node.text in holds.words:
+            return Word(node.text)
+        if node.text in ("true", "false"):
+            return node.text == "true"
+        if node.text == "end" and holds.kind == "point":
+            return Quantity(Fraction(1))
+        if holds.words and not (holds.kind or holds.refers or holds.calls) and node.text not in self.scope.names:
+            return node
+        return self.world.look_up(node, self.scope)
+
+    def _text(self, node: ast.Text) -> Any:
+        parts = [part if isinstance(part, str) else self.value(part) for part in node.parts]
+        return HOLE if any(part is HOLE for part in parts) else "".join(_spell(part) for part in parts)
+
+    def _timeline(self, node: ast.Timeline, holds: Holds) -> Any:
+        if not holds.moves and holds != ANYTHING:
+            return self._say(letter("NAM107", f"this does not change along the way: {holds.describe()} is due", node.span))
+        one = replace(holds, moves=False)
+        start = self._settled(node.start, one)
+        return Timeline(start, tuple(self._leg(leg, one) for leg in node.legs), node.start.span)
+
+    def _leg(self, leg: ast.Leg, holds: Holds) -> Leg:
+        value, point = self._settled(leg.value, holds), self._settled(leg.point, _POINT)
+        via = leg.via.text if leg.via else "linear"
+        if leg.via and via not in _CURVES:
+            curves = ", ".join(f"`{curve}`" for curve in _CURVES)
+            self._say(letter("NAM101", f"there is no curve `{via}`", leg.via.span, notes=(f"curves: {curves}",)))
+        return Leg(leg.glides, value, point, via, leg.value.span, leg.point.span)
+
+    def _settled(self, node: ast.Expr, holds: Holds) -> Any:
+        return self.fit(self.value(node, holds), holds, node.span)
+
+    def _signed(self, sign: str, of: Any, span: Span) -> Any:
+        if of is HOLE:
+            return HOLE
+        if not isinstance(of, Quantity):
+            return self._say(letter("UNI103", f"`{sign}` needs a number", span))
+        return replace(of, value=-of.value) if sign == "-" else of
+
+    def _binary(self, node: ast.Binary) -> Any:
+        left, right = self.value(node.left), self.value(node.right)
+        if left is HOLE or right is HOLE:
+            return HOLE
+        if node.op in ("and", "or"):
+            truths = [self._logical(left, node.left.span, bool), self._logical(right, node.right.span, bool)]
+            if any(truth is HOLE for truth in truths):
+                return HOLE
+            return all(truths) if node.op == "and" else any(truths)
+        if not (isinstance(left, Quantity) and isinstance(right, Quantity)):
+            return self._unlike(node, left, right)
+        if node.op in _COMPARE:
+            pair = alike(left, right)
+            if isinstance(pair, Misfit):
+                return self._say(misfit(pair, node.span))
+            return _COMPARE[node.op](pair[0].value, pair[1].value)
+        match node.op:
+            case "+" | "-":
+                result = plus(left, right, 1 if node.op == "+" else -1)
+            case "/":
+                result = over(left, right)
+            case _:
+                result = times(left, right)
+        return self._checked(result, node.span)
+
+    def _unlike(self, node: ast.Binary, left: Any, right: Any) -> Any:
+        if node.op in ("==", "!=") and type(left) is type(right):
+            return (left == right) == (node.op == "==")
+        return self._say(letter("UNI103", f"`{node.op}` needs two numbers", node.span))
+
+    def _logical(self, value: Any, span: Span, then: Callable[[bool], bool]) -> Any:
+        if value is HOLE:
+            return HOLE
+        if not isinstance(value, bool):
+            return self._say(letter("NAM107", "this is neither true nor false", span))
+        return then(value)
+
+    def _checked(self, result: Quantity | Misfit, span: Span, field: str = "") -> Any:
+        return self._say(misfit(result, span, field)) if isinstance(result, Misfit) else result
+
+    def _say(self, diagnostic: Diagnostic) -> Any:
+        self.world.letters.append(diagnostic)
+        return HOLE
+
+
+def _spell(value: Any) -> str:
+    """A value inside a text."""
+    match value:
+        case Quantity():
+            return show(value).replace(" ", "")
+        case Ref():
+            return value.address
+        case _:
+            return str(value)
+
+
+def _wrong_kind(value: Any, holds: Holds, span: Span, field: str) -> Diagnostic:
+    where = f"`{field}` holds {holds.describe()}" if field else f"{holds.describe()} is due here"
+    match value:
+        case Ref(address=address, kind=kind):
+            found = f"`{address}` is a {kind}"
+        case Quantity():
+            found = f"this is {show(value)}"
+        case ast.Name(text=text):
+            found = f"there is no word `{text}`"
+        case str():
+            found = f'this is the text "{value}"'
+        case Timeline():
+            found = "this changes along the way"
+        case _:
+            found = "this is something else"
+    return letter("NAM107", f"{where}; {found}", span)

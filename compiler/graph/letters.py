@@ -1,0 +1,97 @@
+"""The letters that elaboration writes, and the names of their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from ..diagnostics.nearest import nearest
+from ..text import Span
+from ..units import Misfit
+
+CODES = {
+    "NAM101": "unknown-name",
+    "NAM102": "unknown-field",
+    "NAM103": "unknown-block-kind",
+    "NAM104": "duplicate-name",
+    "NAM105": "import-cycle",
+    "NAM106": "import-not-found",
+    "NAM107": "wrong-kind-of-thing",
+    "NAM108": "not-in-this-version",
+    "NAM109": "missing-field",
+    "NAM110": "misplaced-statement",
+    "NAM111": "path-outside",
+    "UNI101": "missing-unit",
+    "UNI102": "unknown-unit",
+    "UNI103": "mixed-kinds",
+    "UNI104": "negative-quantity",
+    "UNI105": "not-whole",
+    "UNI106": "division-by-zero",
+    "UNI107": "out-of-range",
+    "DAT102": "mix-not-whole",
+    "DAT103": "negative-share",
+    "DAT107": "curved-share",
+    "SCH101": "ragged-batch",
+    "SCH102": "backward-timeline",
+    "SCH103": "point-beyond-end",
+    "SCH106": "exponential-through-zero",
+    "SCH107": "no-context",
+    "SCH108": "glide-where-only-jumps",
+    "SCH109": "not-one-length",
+    "SCH110": "no-steps",
+    "SCH203": "unreached-target",
+    "SHP101": "heads-do-not-divide",
+    "SHP103": "vocab-mismatch",
+    "SHP108": "odd-head",
+    "LIN101": "cycle",
+    "LIN107": "no-pipeline",
+    "CLM101": "false-claim",
+    "CLM102": "claim-of-two-kinds",
+    "PRF101": "unknown-target",
+}
+
+
+def letter(
+    code: str,
+    headline: str,
+    span: Span,
+    label: str = "",
+    *,
+    also: Iterable[Label] = (),
+    notes: tuple[str, ...] = (),
+    help: tuple[str, ...] = (),
+    fix: Fix | None = None,
+    stage: str | None = None,
+) -> Diagnostic:
+    """A diagnostic whose name follows from its code."""
+    return Diagnostic(
+        code, CODES[code], headline, (Label(span, label), *also), notes=notes, help=help, fix=fix, stage=stage
+    )
+
+
+def unknown(code: str, headline: str, span: Span, label: str, choices: Iterable[str]) -> Diagnostic:
+    """A name that is not there, with the names that are close; a single close one is a safe fix."""
+    close = nearest(span.text, list(choices))
+    if not close:
+        return letter(code, headline, span, label)
+    fix = Fix(f"change it to `{close[0]}`", (Edit(span, close[0]),)) if len(close) == 1 else None
+    notes = ("close to it: " + ", ".join(f"`{name}`" for name in close),) if len(close) > 1 else ()
+    help = (f"did you mean `{close[0]}`?",)
+    return letter(code, headline, span, label, notes=notes, help=help, fix=fix)
+
+
+def misfit(found: Misfit, span: Span, field: str = "") -> Diagnostic:
+    """A quantity that does not fit, with what to type instead where that is plain."""
+    where = f" in `{field}`" if field else ""
+    help = ("write " + " or ".join(f"`{text}`" for text in found.instead),) if found.instead else ()
+    return letter(found.code, found.why + where, span, help=help)
+
+
+def later(what: str, span: Span) -> Diagnostic:
+    """Something that the language has and this version of the compiler does not build yet."""
+    return letter(
+        "NAM108",
+        f"this version of Lehr does not build {what} yet",
+        span,
+        notes=("it is part of the language and parses; a later version gives it its meaning",),
+    )

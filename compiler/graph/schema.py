@@ -1,0 +1,97 @@
+"""How a block kind says what it holds: the base of every schema under `blocks/`.
+
+A schema is a pydantic model whose fields carry a `Holds`: the kind of quantity,
+the kinds of block it may name, the words it knows.  `build` fills schemas from
+the tree by reading these; manuals, completion and diagnostics read them too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+from ..text import Span
+from .values import Ref
+
+MODELS = ("init", "train")
+"""Block kinds whose main output is a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a field's expression must come to; the parts that are set are the alternatives."""
+
+    kind: str = ""
+    moves: bool = False
+    refers: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    text: bool = False
+    truth: bool = False
+    many: bool = False
+    block: str = ""
+
+    def describe(self) -> str:
+        """What is due, in words."""
+        one = [f"a {self.kind}"] if self.kind else []
+        one += [f"one of {', '.join(f'`{word}`' for word in self.words)}"] if self.words else []
+        one += [f"a {' or '.join(self.refers)}"] if self.refers else []
+        one += [f"`{'(…)` or `'.join(self.calls)}(…)`"] if self.calls else []
+        one += ["a text in double quotes"] if self.text else []
+        one += ["`true` or `false`"] if self.truth else []
+        return ("a list of: " if self.many else "") + " or ".join(one)
+
+
+class Schema(BaseModel):
+    """A block or call with everything in it evaluated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+
+    spans: dict[str, Span] = Field(default_factory=dict, exclude=True, repr=False)
+    header: Span = Field(exclude=True, repr=False)
+
+    @classmethod
+    def fields(cls) -> dict[str, tuple[FieldInfo, Holds]]:
+        """The fields a spec may write, by the name it writes, with what each holds."""
+        found: dict[str, tuple[FieldInfo, Holds]] = {}
+        for name, info in cls.model_fields.items():
+            holds = next((part for part in info.metadata if isinstance(part, Holds)), None)
+            if holds:
+                found[info.alias or name] = (info, holds)
+        return found
+
+    def span(self, field: str) -> Span:
+        """Where a field's value stands, or the block's header where it was left out."""
+        return self.spans.get(field, self.header)
+
+
+class Block(Schema):
+    """A named block.  `address` is how the rest of the spec calls it."""
+
+    kind: ClassVar[str]
+    any_field: ClassVar[Holds | None] = None
+    """Set where a block's field names are free, as in a mix: what each of them holds."""
+
+    address: str
+    doc: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.address, self.kind)
+
+
+def references(value: Any) -> list[Ref]:
+    """Every block that a value names, in reading order."""
+    if isinstance(value, Ref):
+        return [value]
+    if isinstance(value, Schema):
+        return [ref for name in type(value).model_fields for ref in references(getattr(value, name))]
+    if isinstance(value, dict):
+        return [ref for item in value.values() for ref in references(item)]
+    if isinstance(value, list | tuple):
+        return [ref for item in value for ref in references(item)]
+    start, legs = getattr(value, "start", None), getattr(value, "legs", None)
+    return references((start, *(leg.value for leg in legs))) if legs is not None else []

@@ -1,0 +1,176 @@
+"""Mixes taken apart: every corpus's share of every stretch of steps, exactly.
+
+A mix in use on steps `[start, start + n)` cuts that stretch wherever one of its
+shares begins or ends to move; between two cuts every share is a straight line.
+Mixes inside mixes are multiplied out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..diagnostics.diagnostic import Diagnostic, Label
+from ..text import Span
+from ..units import Quantity
+from .blocks.mix import Mix
+from .letters import letter
+from .phases import Course, nearest_step
+from .schema import Block
+from .values import Piece, Timeline, pieces
+
+Blocks = dict[str, Block]
+Place = dict[str, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Diet:
+    """Shares by corpus on steps `[start, end)`: at the first of them, and as the end is reached."""
+
+    start: int
+    end: int
+    first: Place
+    last: Place
+
+
+def diets(source: str, blocks: Blocks, start: int, course: Course, end: int) -> list[Diet]:
+    """What steps `[start, end)` of a course read, when `source` is a mix or a corpus."""
+    axis = _Axis(course, start, Fraction(end - start))
+    edges = {Fraction(s.start - start) for s in course.stretches if start < s.start < end}
+    cuts = sorted({Fraction(0), axis.length, *edges, *_cuts(source, blocks, axis)})
+    return [
+        Diet(start + int(here), start + int(there), _at(source, blocks, axis, here, 1), _at(source, blocks, axis, there, -1))
+        for here, there in zip(cuts, cuts[1:], strict=False)
+    ]
+
+
+def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
+    """The mix by itself: shares add up to 100 % at every point, and none is negative or curved."""
+    if not mix.shares:
+        return [letter("DAT102", f"mix `{mix.address}` holds nothing", mix.header, help=("give it shares: `web = 100%`",))]
+    curved = [
+        letter("DAT107", f"the share of `{name}` moves along a curve", leg.span, help=("shares glide in straight lines",))
+        for name, line in mix.shares.items()
+        for leg in line.legs
+        if leg.glides and leg.via != "linear"
+    ]
+    if curved:
+        return curved
+    twice = [name for name, line in mix.shares.items() if line.moves and _moves(name, blocks)]
+    if twice:
+        return [
+            letter("DAT107", f"`{name}` moves inside, and its share of `{mix.address}` moves too", mix.span(name))
+            for name in twice
+        ]
+    axis = _Axis(None, 0, Fraction(1))
+    laid = {name: axis.lay(line) for name, line in mix.shares.items() if not _is_rest(line)}
+    places = sorted({edge for line in laid.values() for piece in line for edge in (piece.start, piece.end) if edge <= 1})
+    moments = [(places[0] if places else Fraction(0), 1)] + [(place, -1) for place in places[1:]]
+    moments += [(place, 1) for place in places[1:-1]]
+    for place, side in moments:
+        found = _unbalanced(mix, laid, place, side)
+        if found:
+            return [found]
+    return []
+
+
+class _Axis:
+    """Steps counted from where a mix comes into use; without a course, the whole stretch is 1."""
+
+    def __init__(self, course: Course | None, start: int, length: Fraction) -> None:
+        self.course, self.start, self.length = course, start, length
+
+    def place(self, point: Quantity) -> Fraction:
+        if self.course is None:
+            return point.value if point.dims == () else Fraction(1, 2)
+        if point.dims == ():
+            return Fraction(nearest_step(point.value * self.length))
+        done = sum(s.step_tokens * max(0, min(s.end, self.start) - s.start) for s in self.course.stretches)
+        shifted = Quantity(point.value + (done if point.dims[0][0] == "tokens" else self.start), point.dims)
+        return Fraction(nearest_step(self.course.place(shifted)) - self.start)
+
+    def lay(self, line: Timeline) -> list[Piece]:
+        legs = [(leg.glides, leg.value.value, self.place(leg.point), leg.via) for leg in line.legs]
+        return pieces(line.start.value, legs, self.length)
+
+
+def _is_rest(line: Timeline) -> bool:
+    return line.start == "rest"
+
+
+def _moves(source: str, blocks: Blocks) -> bool:
+    mix = blocks.get(source)
+    return isinstance(mix, Mix) and any(line.moves or _moves(name, blocks) for name, line in mix.shares.items())
+
+
+def _cuts(source: str, blocks: Blocks, axis: _Axis) -> set[Fraction]:
+    mix = blocks[source]
+    if not isinstance(mix, Mix):
+        return set()
+    own = {
+        edge
+        for line in mix.shares.values()
+        if not _is_rest(line)
+        for piece in axis.lay(line)
+        for edge in (piece.start, piece.end)
+    }
+    inner = {edge for name in mix.shares for edge in _cuts(name, blocks, axis)}
+    return {edge for edge in own | inner if 0 < edge < axis.length}
+
+
+def _at(source: str, blocks: Blocks, axis: _Axis, place: Fraction, side: int) -> Place:
+    """Shares by corpus at a place: after a jump there (`side` 1), or before it (-1)."""
+    mix = blocks[source]
+    if not isinstance(mix, Mix):
+        return {source: Fraction(1)}
+    laid = {name: axis.lay(line) for name, line in mix.shares.items() if not _is_rest(line)}
+    own = {name: _read(line, place, side) for name, line in laid.items()}
+    left = 1 - sum(own.values(), start=Fraction(0))
+    total: Place = {}
+    for name in mix.shares:
+        for corpus, share in _at(name, blocks, axis, place, side).items():
+            total[corpus] = total.get(corpus, Fraction(0)) + share * own.get(name, left)
+    return total
+
+
+def _read(laid: list[Piece], place: Fraction, side: int) -> Fraction:
+    if side > 0:
+        inside = [piece for piece in laid if piece.start <= place]
+        return inside[-1].at(min(place, inside[-1].end))
+    piece = next((piece for piece in laid if piece.start < place <= piece.end), laid[-1])
+    return piece.at(place)
+
+
+def _unbalanced(mix: Mix, laid: dict[str, list[Piece]], place: Fraction, side: int) -> Diagnostic | None:
+    own = {name: _read(line, place, side) for name, line in laid.items()}
+    total, rest = sum(own.values(), start=Fraction(0)), any(_is_rest(line) for line in mix.shares.values())
+    for name, share in own.items():
+        if share < 0:
+            return letter("DAT103", f"the share of `{name}` is negative", mix.span(name), _percent(share))
+    if total == 1 and not rest:
+        return None
+    if rest and total <= 1:
+        return None
+    spans = [(name, mix.span(name)) for name in mix.shares]
+    return _sum_letter(mix, own, total, place, spans)
+
+
+def _sum_letter(
+    mix: Mix, own: Place, total: Fraction, place: Fraction, spans: list[tuple[str, Span]]
+) -> Diagnostic:
+    wide = max(len(name) for name in own)
+    rows = [f"{name.ljust(wide)}  {_percent(share).rjust(7)}" for name, share in own.items()]
+    when = "" if place == 0 else f" at {_percent(place)} of its stretch"
+    gap = _percent(abs(total - 1))
+    return letter(
+        "DAT102",
+        f"the shares of mix `{mix.address}` add up to {_percent(total)}{when}",
+        spans[-1][1],
+        also=tuple(Label(span) for _, span in spans[:-1]),
+        notes=(*rows, f"{'together'.ljust(wide)}  {_percent(total).rjust(7)}"),
+        help=(f"{'take' if total > 1 else 'give'} {gap} {'from' if total > 1 else 'to'} one, or let one share be `rest`",),
+    )
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(share * 100):.6g}%"
