@@ -39,6 +39,10 @@ class Source:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a line and column."""
+        return self._starts[line - 1] + column - 1
+
     def line(self, number: int) -> str:
         """One line's text, without its line ending."""
         start = self._starts[number - 1]

@@ -1,0 +1,43 @@
+# Two commands do all: `make demo` and `make test`.  Each makes the environment that it needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test proofs lint bench clean help
+
+help:  ## show this
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
+
+demo: $(VENV)/.train  ## install, and run specs/quickstart.lehr from text to a trained model
+	$(BIN)/lehr run specs/quickstart.lehr
+
+test: $(VENV)/.dev  ## install, and pass the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
+
+proofs: $(VENV)/.dev  ## the long tests: three seeds of learning, kills at random moments
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m proof
+
+lint: $(VENV)/.dev  ## ruff, types, the layer contract, and the specs themselves
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest -q tests/test_layers.py
+	$(BIN)/lehr check specs
+
+bench: $(VENV)/.dev  ## measure; every script prints a ratio against a named peer or limit
+	$(BIN)/python bench/check_speed.py
+
+clean:  ## remove what was made here, but not runs/
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[train]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[train,dev]'
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m lehr.cli` is `lehr`."""
+
+from . import main
+
+main()

@@ -1,0 +1,64 @@
+"""`lehr check`: is it right?"""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ..compiler import check
+from ..compiler.diagnostics.diagnostic import Diagnostic, Severity
+from .options import colour, find_specs, formats, no_such, settings, show_letters
+
+
+@click.command("check", short_help="Is it right?")
+@click.argument("paths", nargs=-1, metavar="[SPEC]...")
+@formats("text", "short", "json")
+@settings
+@colour
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
+@click.pass_context
+def verb(ctx: click.Context, paths: tuple[str, ...], form: str, settings: tuple[str, ...], color: str, quiet: bool) -> None:
+    """Find what is wrong with specs: files, folders, or `specs/` when none is named.
+
+    Never imports torch, trains nothing, writes nothing.  Exit code 1 when there are errors.
+    """
+    began = time.perf_counter()
+    specs = find_specs(paths)
+    letters: list[Diagnostic] = []
+    claims = 0
+    for spec in specs:
+        try:
+            journey = check(spec, settings)
+        except OSError as error:
+            raise no_such(spec, error) from None
+        letters += journey.letters
+        claims += journey.claims
+    _show(letters, form, color)
+    if form == "text" and not (quiet and not letters):
+        click.echo(_last_line(specs, letters, claims, time.perf_counter() - began), err=True)
+    ctx.exit(int(any(letter.severity is Severity.ERROR for letter in letters)))
+
+
+def _show(letters: list[Diagnostic], form: str, color: str) -> None:
+    match form:
+        case "json":
+            from ..compiler.diagnostics.as_json import render
+
+            click.echo(render(letters))
+        case "short":
+            from ..compiler.diagnostics.short import render
+
+            if letters:
+                click.echo(render(letters))
+        case _:
+            show_letters(letters, color)
+
+
+def _last_line(specs: list[str], letters: list[Diagnostic], claims: int, seconds: float) -> str:
+    from ..compiler.diagnostics.summary import summary
+
+    what = specs[0] if len(specs) == 1 else f"{len(specs)} specs"
+    said = summary(letters) if letters else "nothing to mend"
+    held = f"; {claims} claim{'s' if claims != 1 else ''} hold{'s' if claims == 1 else ''}" if claims else ""
+    return f"Checked {what} in {seconds:.2f}s: {said}{held}"

@@ -1,0 +1,88 @@
+"""`lehr`: the group of verbs, and the one place where exceptions become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+VERBS = {
+    "check": "Is it right?",
+    "plan": "What would happen?",
+    "run": "Do it.",
+    "status": "How is it going?",
+    "resume": "Go on.",
+    "export": "Hand it to others.",
+}
+
+
+class Verbs(click.Group):
+    """Loads a verb's module when the verb is called, so that `check` never pays for `run`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        return import_module(f".{cmd_name}", __package__).verb
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from ..compiler.diagnostics.nearest import nearest
+
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = nearest(args[0], list(VERBS))
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            raise click.UsageError(f"there is no verb `{args[0]}`.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("lehr"), message="lehr %(version)s")
+def lehr() -> None:
+    """A compiler for LLM training pipelines: one spec, checked, planned and run.
+
+    \b
+    lehr check specs/quickstart.lehr      find what is wrong, with a line and a fix
+    lehr plan  specs/quickstart.lehr      every phase, step and share, before it runs
+    lehr run   specs/quickstart.lehr      do it; what is done already is kept
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a verb and exit.  What goes wrong is a letter; a fault of ours leaves a report."""
+    sys.exit(_code(sys.argv[1:] if arguments is None else arguments))
+
+
+def _code(arguments: list[str]) -> int:
+    try:
+        return lehr.main(arguments, prog_name="lehr", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        _apologise()
+        return 3
+
+
+def _apologise() -> None:
+    with tempfile.NamedTemporaryFile("w", prefix="lehr-report-", suffix=".txt", delete=False) as report:
+        report.write(f"lehr {version('lehr')}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
+    click.echo("This is a fault of Lehr, not of your spec.", err=True)
+    click.echo(f"A report is in {report.name}; please send it to the project's issue tracker.", err=True)

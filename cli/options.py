@@ -1,0 +1,93 @@
+"""What verbs share: their options, finding specs, showing letters."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..compiler.diagnostics.diagnostic import Diagnostic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def settings(verb: F) -> F:
+    return click.option(
+        "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Set a param or a field, e.g. seed=2."
+    )(verb)
+
+
+def colour(verb: F) -> F:
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="Colour; auto asks the terminal and NO_COLOR.",
+    )(verb)
+
+
+def formats(*names: str) -> Callable[[F], F]:
+    return click.option("--format", "form", type=click.Choice(names), default=names[0], help="How to show it.")
+
+
+def wants_colour(choice: str, stream: Any = None) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stdout).isatty()
+
+
+def writes_unicode(stream: Any = None) -> bool:
+    return "utf" in ((stream or sys.stdout).encoding or "").lower()
+
+
+def find_specs(paths: Sequence[str]) -> list[str]:
+    """The spec files meant: those named, those in named folders, or those in `specs/`."""
+    found: list[str] = []
+    for path in paths or (["specs"] if Path("specs").is_dir() else ["."]):
+        if Path(path).is_dir():
+            inside = sorted(str(file) for file in Path(path).glob("*.lehr"))
+            if not inside:
+                raise click.UsageError(f"there is no .lehr file in {path}")
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+def no_such(path: str, error: OSError) -> click.ClickException:
+    """A file that cannot be read: a fault of the command (exit 2)."""
+    return click.UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}")
+
+
+def show_letters(letters: Sequence[Diagnostic], choice: str, stream: Any = None) -> None:
+    """Letters as text, on standard output unless told otherwise."""
+    if letters:
+        from ..compiler.diagnostics.text import render
+
+        stream = stream or sys.stdout
+        text = render(letters, colour=wants_colour(choice, stream), unicode=writes_unicode(stream))
+        click.echo(text, file=stream)
+
+
+def show_failure(error: Any, plan: Any, choice: str) -> int:
+    """A runtime error as a letter that points into the spec where it can; returns its exit code."""
+    from ..compiler.diagnostics.diagnostic import Label
+    from ..compiler.text import Source, Span
+
+    labels: tuple[Label, ...] = ()
+    origin = next((step.origin for step in plan.steps if step.address == error.step), None) if plan else None
+    if origin and Path(origin.path).is_file():
+        source = Source(origin.path, Path(origin.path).read_text(errors="replace"))
+        if origin.line <= source.line_count:
+            start = source.offset(origin.line, origin.column)
+            length = len(source.line(origin.line)[origin.column - 1 :].split("{")[0].rstrip())
+            labels = (Label(Span(source, start, start + length), "this stage"),)
+    letter = Diagnostic(error.code, error.name, error.headline, labels, notes=error.notes, help=error.help)
+    show_letters([letter], choice, sys.stderr)
+    return error.exit_code
