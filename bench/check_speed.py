@@ -19,7 +19,13 @@ ROUNDS = 20
 
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
-    "ruff check (one small file)": [str(BIN / "ruff"), "check", "--no-cache", "--quiet", str(ROOT / "cli" / "__main__.py")],
+    "ruff check (one small file)": [
+        str(BIN / "ruff"),
+        "check",
+        "--no-cache",
+        "--quiet",
+        str(ROOT / "cli" / "__main__.py"),
+    ],
     "lehr check (quickstart)": [str(BIN / "lehr"), "check", str(ROOT / "specs" / "quickstart.lehr")],
 }
 

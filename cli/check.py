@@ -18,7 +18,9 @@ from .options import colour, find_specs, formats, no_such, settings, show_letter
 @colour
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
 @click.pass_context
-def verb(ctx: click.Context, paths: tuple[str, ...], form: str, settings: tuple[str, ...], color: str, quiet: bool) -> None:
+def verb(
+    ctx: click.Context, paths: tuple[str, ...], form: str, settings: tuple[str, ...], color: str, quiet: bool
+) -> None:
     """Find what is wrong with specs: files, folders, or `specs/` when none is named.
 
     Never imports torch, trains nothing, writes nothing.  Exit code 1 when there are errors.

@@ -83,6 +83,8 @@ def _code(arguments: list[str]) -> int:
 
 def _apologise() -> None:
     with tempfile.NamedTemporaryFile("w", prefix="lehr-report-", suffix=".txt", delete=False) as report:
-        report.write(f"lehr {version('lehr')}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
+        report.write(
+            f"lehr {version('lehr')}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}"
+        )
     click.echo("This is a fault of Lehr, not of your spec.", err=True)
     click.echo(f"A report is in {report.name}; please send it to the project's issue tracker.", err=True)

@@ -31,7 +31,9 @@ def colour(verb: F) -> F:
 
 
 def formats(*names: str) -> Callable[[F], F]:
-    return click.option("--format", "form", type=click.Choice(names), default=names[0], help="How to show it.")
+    return click.option(
+        "--format", "form", type=click.Choice(names), default=names[0], help="How to show it."
+    )
 
 
 def wants_colour(choice: str, stream: Any = None) -> bool:

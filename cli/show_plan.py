@@ -14,11 +14,18 @@ SYMBOLS = {"run": "+", "keep": "=", "again": "~"}
 def show(plan: model.Plan, decisions: list[Decision], spec: str) -> str:
     """The whole plan; every repeated step says why."""
     wide = max(len(step.address) for step in plan.steps)
-    lines = [f"lehr compared {spec} with {plan.run} and will do this:", "", "  + run      = keep      ~ run again", ""]
+    lines = [
+        f"lehr compared {spec} with {plan.run} and will do this:",
+        "",
+        "  + run      = keep      ~ run again",
+        "",
+    ]
     for decision in decisions:
         step = decision.step
         told = _facts(step, plan)
-        lines.append(f"  {SYMBOLS[decision.action]}  {step.address.ljust(wide)}  {step.work.kind.ljust(9)}  {told}".rstrip())
+        lines.append(
+            f"  {SYMBOLS[decision.action]}  {step.address.ljust(wide)}  {step.work.kind.ljust(9)}  {told}".rstrip()
+        )
         if decision.because:
             lines.append(f"     {'':{wide}}  because {decision.because}")
         if isinstance(step.work, model.TrainWork):
@@ -41,7 +48,8 @@ def _facts(step: model.Step, plan: model.Plan) -> str:
             origin = f" of {work.library.split(' sha256')[0]}" if work.library else ", generated"
             return f"builtin {work.builtin}{origin}{wrong}"
         case model.TokenizerWork() as work:
-            return f"byte-level BPE, {digits(work.vocab)} entries, from {', '.join(sorted(step.inputs.values()))}"
+            sources = ", ".join(sorted(step.inputs.values()))
+            return f"byte-level BPE, {digits(work.vocab)} entries, from {sources}"
         case model.InitWork() as work:
             return f"{digits(work.arch.params)} params"
         case model.TrainWork() as work:
@@ -63,11 +71,16 @@ def _train(work: model.TrainWork, checkpoint: model.Checkpoint | None) -> list[s
         rows.append((span, digits(phase.context), digits(phase.sequences), digits(phase.tokens), shares))
         done += phase.steps
     wide = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ["       " + "  ".join([*(cell.rjust(w) for cell, w in zip(row, wide, strict=False)), row[4]]) for row in rows]
+    lines = [
+        "       " + "  ".join([*(cell.rjust(w) for cell, w in zip(row, wide, strict=False)), row[4]])
+        for row in rows
+    ]
     lines.append(f"       lr: {_rate(work.lr)}")
     if work.average:
         samples = [s for s in range(work.average.first, work.steps + 1, work.average.every) if s > 0]
-        lines.append(f"       average of the weights after {len(samples)} steps, from step {digits(samples[0])} on")
+        lines.append(
+            f"       average of the weights after {len(samples)} steps, from step {digits(samples[0])} on"
+        )
     if checkpoint:
         lines.append(f"       saves every {digits(checkpoint.every)} steps and keeps {checkpoint.keep}")
     return lines

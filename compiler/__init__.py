@@ -23,7 +23,7 @@ def check(path: str, settings: tuple[str, ...] = ()) -> Journey:
     return travel(path, settings)
 
 
-def compile(path: str, settings: tuple[str, ...] = ()) -> tuple[Plan | None, list[Diagnostic]]:  # noqa: A001
+def compile(path: str, settings: tuple[str, ...] = ()) -> tuple[Plan | None, list[Diagnostic]]:
     """The plan of a spec, or None and the errors that stand in its way."""
     from .journey import travel
     from .plan.lower import lower

@@ -98,10 +98,22 @@ NOUNS: dict[str, Kind] = {
 _DECIMAL = {"k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _CONTEXT = {"k": 2**10, "M": 2**20}
-_BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15}
-_BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
+_BYTES = {f"{prefix}B": 1000**power for power, prefix in enumerate("kMGTP", start=1)} | {
+    f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTP", start=1)
+}
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-_SLIPS = {"K": "k", "t": "T", "b": "B", "m": "M", "Bn": "B", "bn": "B", "mn": "M", "Mio": "M", "tn": "T", "G": "B"}
+_SLIPS = {
+    "K": "k",
+    "t": "T",
+    "b": "B",
+    "m": "M",
+    "Bn": "B",
+    "bn": "B",
+    "mn": "M",
+    "Mio": "M",
+    "tn": "T",
+    "G": "B",
+}
 
 
 def read(value: Fraction, suffix: str, noun: str) -> Quantity | Misfit:

@@ -5,7 +5,6 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from lehr.compiler.units import KINDS, Misfit, Quantity, alike, digits, over, plus, read, settle, show, times
 
 
@@ -53,7 +52,9 @@ def test_the_noun_decides_the_prefix(number: str, suffix: str, noun: str, kind: 
         ("0.5", "", "count", "UNI105", None),
     ],
 )
-def test_what_does_not_fit_says_what_to_write(number: str, suffix: str, kind: str, code: str, instead: str | None):
+def test_what_does_not_fit_says_what_to_write(
+    number: str, suffix: str, kind: str, code: str, instead: str | None
+):
     found = read(Fraction(number), suffix, "")
     found = settle(found, KINDS[kind]) if isinstance(found, Quantity) else found
     assert isinstance(found, Misfit)

@@ -75,7 +75,9 @@ def _false(test: ast.Binary, left: Quantity, right: Quantity, within: Fraction) 
     if right.value and operator.ne(left.value, right.value):
         apart = float(abs(left.value - right.value) / abs(right.value)) * 100
         side = "above" if left.value > right.value else "below"
-        notes = (f"the left side is {apart:.3g}% {side} the right; the claim allows {float(within) * 100:.3g}%",)
+        notes = (
+            f"the left side is {apart:.3g}% {side} the right; the claim allows {float(within) * 100:.3g}%",
+        )
     said = test.op if test.op != "==" else "equal to"
     return letter(
         "CLM101",

@@ -114,7 +114,9 @@ class Derived:
             return None
         if given[0].value == 0:
             span = stage.span("tokens" if stage.tokens is not None else "steps")
-            self.letters.append(letter("SCH110", f"`{stage.address}` trains for nothing", span, stage=stage.address))
+            self.letters.append(
+                letter("SCH110", f"`{stage.address}` trains for nothing", span, stage=stage.address)
+            )
             return None
         return given[0]
 
@@ -210,7 +212,10 @@ def _course_value(of: Callable[[Course], int], base: str) -> Callable[[Derived, 
 
 def _flops(derived: Derived, block: Block) -> Quantity | None:
     """6 · parameters · tokens, the convention that papers print (Kaplan et al. 2020)."""
-    tokens, count = _course_value(lambda course: course.tokens, "tokens")(derived, block), _model_params(derived, block)
+    tokens, count = (
+        _course_value(lambda course: course.tokens, "tokens")(derived, block),
+        _model_params(derived, block),
+    )
     return _number(6 * tokens.value * count.value, "flops") if tokens and count else None
 
 
@@ -235,5 +240,3 @@ DERIVED: dict[str, dict[str, Callable[[Derived, Block], Quantity | None]]] = {
 def whole_context(line: Timeline) -> int:
     """The longest context of a timeline."""
     return max(int(value.value) for value, _ in line.values if value.dims == CONTEXT)
-
-

@@ -71,7 +71,9 @@ class Evaluator:
             case ast.Text():
                 return self._text(node)
             case ast.List(items=items):
-                return tuple(self.fit(self.value(item, holds), replace(holds, many=False), item.span) for item in items)
+                return tuple(
+                    self.fit(self.value(item, holds), replace(holds, many=False), item.span) for item in items
+                )
             case ast.Timeline():
                 return self._timeline(node, holds)
             case ast.Signed(sign=sign, of=of):
@@ -148,7 +150,11 @@ class Evaluator:
             return node.text == "true"
         if node.text == "end" and holds.kind == "point":
             return Quantity(Fraction(1))
-        if holds.words and not (holds.kind or holds.refers or holds.calls) and node.text not in self.scope.names:
+        if (
+            holds.words
+            and not (holds.kind or holds.refers or holds.calls)
+            and node.text not in self.scope.names
+        ):
             return node
         return self.world.look_up(node, self.scope)
 
@@ -158,7 +164,9 @@ class Evaluator:
 
     def _timeline(self, node: ast.Timeline, holds: Holds) -> Any:
         if not holds.moves and holds != ANYTHING:
-            return self._say(letter("NAM107", f"this does not change along the way: {holds.describe()} is due", node.span))
+            return self._say(
+                letter("NAM107", f"this does not change along the way: {holds.describe()} is due", node.span)
+            )
         one = replace(holds, moves=False)
         start = self._settled(node.start, one)
         return Timeline(start, tuple(self._leg(leg, one) for leg in node.legs), node.start.span)
@@ -168,7 +176,9 @@ class Evaluator:
         via = leg.via.text if leg.via else "linear"
         if leg.via and via not in _CURVES:
             curves = ", ".join(f"`{curve}`" for curve in _CURVES)
-            self._say(letter("NAM101", f"there is no curve `{via}`", leg.via.span, notes=(f"curves: {curves}",)))
+            self._say(
+                letter("NAM101", f"there is no curve `{via}`", leg.via.span, notes=(f"curves: {curves}",))
+            )
         return Leg(leg.glides, value, point, via, leg.value.span, leg.point.span)
 
     def _settled(self, node: ast.Expr, holds: Holds) -> Any:

@@ -32,7 +32,9 @@ class Graph:
 
 def cycles(blocks: dict[str, Block]) -> list[Diagnostic]:
     """A letter for each ring of blocks that wait for each other."""
-    sorter = TopologicalSorter({name: [ref.address for ref in references(block)] for name, block in blocks.items()})
+    sorter = TopologicalSorter(
+        {name: [ref.address for ref in references(block)] for name, block in blocks.items()}
+    )
     try:
         sorter.prepare()
     except CycleError as error:

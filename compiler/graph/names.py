@@ -54,7 +54,11 @@ def _scope(
             case ast.Block(name=ast.Name() as name):
                 _add(scope, name, statement, letters)
             case ast.Block(kind=kind):
-                letters.append(letter("NAM109", f"a `{kind.text}` block needs a name", kind.span, "its name follows here"))
+                letters.append(
+                    letter(
+                        "NAM109", f"a `{kind.text}` block needs a name", kind.span, "its name follows here"
+                    )
+                )
             case ast.Import(alias=alias):
                 _add(scope, alias, statement, letters)
                 _import(statement, scope, trail, read, letters)
@@ -77,7 +81,10 @@ def _scope(
 
 
 def _add(
-    scope: Scope, name: ast.Name, statement: ast.Let | ast.Param | ast.Block | ast.Import, letters: list[Diagnostic]
+    scope: Scope,
+    name: ast.Name,
+    statement: ast.Let | ast.Param | ast.Block | ast.Import,
+    letters: list[Diagnostic],
 ) -> None:
     first = scope.names.get(name.text)
     if first is None:
@@ -107,7 +114,9 @@ def _import(
             found = [letter("NAM106", f"there is no file `{path}`", span)]
         letters.extend(found)
         child = Scope(path, f"{scope.prefix}{statement.alias.text}.")
-        scope.imports[statement.alias.text] = _scope(file, child, (*trail, path), read, letters) if file else child
+        scope.imports[statement.alias.text] = (
+            _scope(file, child, (*trail, path), read, letters) if file else child
+        )
 
 
 def _inside(importer: str, root: str, written: str) -> str | None:

@@ -37,7 +37,12 @@ def _replace(body: tuple[ast.Statement, ...], field: ast.Field) -> tuple[tuple[a
         new: ast.Statement | None = None
         if isinstance(statement, ast.Param) and statement.name.text == name and len(field.path) == 1:
             new = replace(statement, default=field.value)
-        elif isinstance(statement, ast.Block) and statement.name and statement.name.text == name and len(field.path) > 1:
+        elif (
+            isinstance(statement, ast.Block)
+            and statement.name
+            and statement.name.text == name
+            and len(field.path) > 1
+        ):
             new = replace(statement, body=_in_block(statement.body, replace(field, path=field.path[1:])))
         if new is not None:
             return (*body[:index], new, *body[index + 1 :]), True
@@ -49,7 +54,9 @@ def _in_block(body: tuple[ast.Statement, ...], field: ast.Field) -> tuple[ast.St
     name = field.path[0].text
     for index, statement in enumerate(body):
         if len(field.path) > 1 and isinstance(statement, ast.Block) and statement.kind.text == name:
-            new: ast.Statement = replace(statement, body=_in_block(statement.body, replace(field, path=field.path[1:])))
+            new: ast.Statement = replace(
+                statement, body=_in_block(statement.body, replace(field, path=field.path[1:]))
+            )
         elif len(field.path) == 1 and isinstance(statement, ast.Field) and statement.path[0].text == name:
             new = field
         else:

@@ -93,7 +93,9 @@ class _Track:
         self.value, self.span = leg.value, leg.span
 
 
-def lay(stage: Train, context: Timeline, rope: Timeline, length: Quantity) -> tuple[Course | None, list[Diagnostic]]:
+def lay(
+    stage: Train, context: Timeline, rope: Timeline, length: Quantity
+) -> tuple[Course | None, list[Diagnostic]]:
     """Walk a stage from change to change."""
     written = {"context": context, "batch": stage.batch, "rope": rope, "data": stage.data}
     tracks = {name: _Track(name, line.start, line.span, list(line.legs)) for name, line in written.items()}
@@ -102,7 +104,9 @@ def lay(stage: Train, context: Timeline, rope: Timeline, length: Quantity) -> tu
         return None, letters
     walk = _Walk(stage, tracks, length)
     walk.run()
-    return (Course(tuple(walk.stretches), length) if walk.stretches and not walk.letters else None), walk.letters
+    return (
+        Course(tuple(walk.stretches), length) if walk.stretches and not walk.letters else None
+    ), walk.letters
 
 
 class _Walk:
@@ -118,10 +122,16 @@ class _Walk:
             if step_tokens is None:
                 return
             left = self._left(step_tokens)
-            due = [(self._distance(track.legs[0], step_tokens), track) for track in self.tracks.values() if track.legs]
+            due = [
+                (self._distance(track.legs[0], step_tokens), track)
+                for track in self.tracks.values()
+                if track.legs
+            ]
             self.letters += [self._backward(track) for distance, track in due if distance < 0]
             near = min((distance for distance, _ in due), default=left)
-            self.letters += [self._beyond(track) for distance, track in due if distance >= left and near >= left]
+            self.letters += [
+                self._beyond(track) for distance, track in due if distance >= left and near >= left
+            ]
             if self.letters:
                 return
             self._take(min(near, left), step_tokens)
@@ -188,16 +198,20 @@ class _Walk:
         )
 
     def _backward(self, track: _Track) -> Diagnostic:
-        leg = track.legs[0]
-        headline = f"`{track.field}` of `{self.stage.address}` goes back in time"
-        return letter("SCH102", headline, leg.point_span, "before the point that precedes it", stage=self.stage.address)
+        name, point = self.stage.address, track.legs[0].point_span
+        said = "before the point that precedes it"
+        return letter("SCH102", f"`{track.field}` of `{name}` goes back in time", point, said, stage=name)
 
     def _beyond(self, track: _Track) -> Diagnostic:
-        leg = track.legs[0]
-        end = f"the stage ends after {digits(self.length.value)} {'steps' if self.length.dims == STEPS else 'tokens'}"
-        headline = f"`{track.field}` of `{self.stage.address}` would change after the stage has ended"
-        also = (Label(self.stage.span("steps" if self.length.dims == STEPS else "tokens"), "the stage's length"),)
-        return letter("SCH103", headline, leg.point_span, also=also, notes=(end,), stage=self.stage.address)
+        name, unit = self.stage.address, "steps" if self.length.dims == STEPS else "tokens"
+        return letter(
+            "SCH103",
+            f"`{track.field}` of `{name}` would change after the stage has ended",
+            track.legs[0].point_span,
+            also=(Label(self.stage.span(unit), "the stage's length"),),
+            notes=(f"the stage ends after {digits(self.length.value)} {unit}",),
+            stage=name,
+        )
 
 
 def _glides(stage: Train, field: str, leg: Leg) -> Diagnostic:

@@ -48,7 +48,9 @@ class Holds:
 class Schema(BaseModel):
     """A block or call with everything in it evaluated."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
+    )
 
     spans: dict[str, Span] = Field(default_factory=dict, exclude=True, repr=False)
     header: Span = Field(exclude=True, repr=False)
@@ -90,8 +92,10 @@ def references(value: Any) -> list[Ref]:
     if isinstance(value, Schema):
         return [ref for name in type(value).model_fields for ref in references(getattr(value, name))]
     if isinstance(value, dict):
-        return [ref for item in value.values() for ref in references(item)]
-    if isinstance(value, list | tuple):
-        return [ref for item in value for ref in references(item)]
+        named: dict[str, Any] = value
+        return [ref for item in named.values() for ref in references(item)]
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value
+        return [ref for item in items for ref in references(item)]
     start, legs = getattr(value, "start", None), getattr(value, "legs", None)
     return references((start, *(leg.value for leg in legs))) if legs is not None else []

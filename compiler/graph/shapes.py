@@ -20,8 +20,14 @@ def audit_arch(arch: Arch) -> list[Diagnostic]:
         headline = f"the width of `{arch.address}` is not a whole number of heads"
         return [letter("SHP101", headline, arch.span("heads"), also=also, notes=(note,), help=help)]
     if arch.heads % kv_heads(arch):
-        headline = f"the {arch.heads} heads of `{arch.address}` cannot share {kv_heads(arch)} key-value heads evenly"
-        found.append(letter("SHP101", headline, arch.span("kv_heads"), also=(Label(arch.span("heads"), "query heads"),)))
+        headline = (
+            f"{arch.heads} heads of `{arch.address}` cannot share {kv_heads(arch)} key-value heads evenly"
+        )
+        found.append(
+            letter(
+                "SHP101", headline, arch.span("kv_heads"), also=(Label(arch.span("heads"), "query heads"),)
+            )
+        )
     if head_dim(arch) % 2:
         headline = f"a head of `{arch.address}` has {head_dim(arch)} channels, and rotary positions turn them in pairs"
         found.append(letter("SHP108", headline, arch.span("head_dim" if arch.head_dim else "heads")))
@@ -32,7 +38,9 @@ def audit_vocab(init: Init, graph: Graph) -> list[Diagnostic]:
     arch, tokenizer = graph.derived.arch(init.ref), graph.derived.tokenizer(init.ref)
     if arch is None or tokenizer is None or arch.vocab >= tokenizer.vocab:
         return []
-    headline = f"`{arch.address}` has {digits(arch.vocab)} embedding rows for a tokenizer of {digits(tokenizer.vocab)}"
+    headline = (
+        f"`{arch.address}` embeds {digits(arch.vocab)} ids, and its tokenizer has {digits(tokenizer.vocab)}"
+    )
     also = (Label(tokenizer.span("vocab"), "ids up to here"),)
     help = (f"write `vocab = {tokenizer.address}.vocab`",)
     return [letter("SHP103", headline, arch.span("vocab"), also=also, help=help)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..text import Span
@@ -39,17 +40,34 @@ def diets(source: str, blocks: Blocks, start: int, course: Course, end: int) -> 
     edges = {Fraction(s.start - start) for s in course.stretches if start < s.start < end}
     cuts = sorted({Fraction(0), axis.length, *edges, *_cuts(source, blocks, axis)})
     return [
-        Diet(start + int(here), start + int(there), _at(source, blocks, axis, here, 1), _at(source, blocks, axis, there, -1))
-        for here, there in zip(cuts, cuts[1:], strict=False)
+        Diet(
+            start + int(here),
+            start + int(there),
+            _at(source, blocks, axis, here, 1),
+            _at(source, blocks, axis, there, -1),
+        )
+        for here, there in pairwise(cuts)
     ]
 
 
 def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
     """The mix by itself: shares add up to 100 % at every point, and none is negative or curved."""
     if not mix.shares:
-        return [letter("DAT102", f"mix `{mix.address}` holds nothing", mix.header, help=("give it shares: `web = 100%`",))]
+        return [
+            letter(
+                "DAT102",
+                f"mix `{mix.address}` holds nothing",
+                mix.header,
+                help=("give it shares: `web = 100%`",),
+            )
+        ]
     curved = [
-        letter("DAT107", f"the share of `{name}` moves along a curve", leg.span, help=("shares glide in straight lines",))
+        letter(
+            "DAT107",
+            f"the share of `{name}` moves along a curve",
+            leg.span,
+            help=("shares glide in straight lines",),
+        )
         for name, line in mix.shares.items()
         for leg in line.legs
         if leg.glides and leg.via != "linear"
@@ -59,12 +77,16 @@ def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
     twice = [name for name, line in mix.shares.items() if line.moves and _moves(name, blocks)]
     if twice:
         return [
-            letter("DAT107", f"`{name}` moves inside, and its share of `{mix.address}` moves too", mix.span(name))
+            letter(
+                "DAT107", f"`{name}` moves inside, and its share of `{mix.address}` moves too", mix.span(name)
+            )
             for name in twice
         ]
     axis = _Axis(None, 0, Fraction(1))
     laid = {name: axis.lay(line) for name, line in mix.shares.items() if not _is_rest(line)}
-    places = sorted({edge for line in laid.values() for piece in line for edge in (piece.start, piece.end) if edge <= 1})
+    places = sorted(
+        {edge for line in laid.values() for piece in line for edge in (piece.start, piece.end) if edge <= 1}
+    )
     moments = [(places[0] if places else Fraction(0), 1)] + [(place, -1) for place in places[1:]]
     moments += [(place, 1) for place in places[1:-1]]
     for place, side in moments:
@@ -100,7 +122,9 @@ def _is_rest(line: Timeline) -> bool:
 
 def _moves(source: str, blocks: Blocks) -> bool:
     mix = blocks.get(source)
-    return isinstance(mix, Mix) and any(line.moves or _moves(name, blocks) for name, line in mix.shares.items())
+    return isinstance(mix, Mix) and any(
+        line.moves or _moves(name, blocks) for name, line in mix.shares.items()
+    )
 
 
 def _cuts(source: str, blocks: Blocks, axis: _Axis) -> set[Fraction]:
@@ -162,13 +186,14 @@ def _sum_letter(
     rows = [f"{name.ljust(wide)}  {_percent(share).rjust(7)}" for name, share in own.items()]
     when = "" if place == 0 else f" at {_percent(place)} of its stretch"
     gap = _percent(abs(total - 1))
+    whence = f"take {gap} from" if total > 1 else f"give {gap} to"
     return letter(
         "DAT102",
         f"the shares of mix `{mix.address}` add up to {_percent(total)}{when}",
         spans[-1][1],
         also=tuple(Label(span) for _, span in spans[:-1]),
         notes=(*rows, f"{'together'.ljust(wide)}  {_percent(total).rjust(7)}"),
-        help=(f"{'take' if total > 1 else 'give'} {gap} {'from' if total > 1 else 'to'} one, or let one share be `rest`",),
+        help=(f"{whence} one, or let one share be `rest`",),
     )
 
 

@@ -49,7 +49,9 @@ class _Draft:
 def lower(graph: Graph, profile: str = "full") -> model.Plan:
     """The plan of a graph that was found sound."""
     drafts = _Lowering(graph).drafts()
-    order = run_order({name: d.inputs for name, d in drafts.items()}, {name: d.rank for name, d in drafts.items()})
+    order = run_order(
+        {name: d.inputs for name, d in drafts.items()}, {name: d.rank for name, d in drafts.items()}
+    )
     steps: list[model.Step] = []
     prints: dict[str, str] = {}
     for address in order:
@@ -171,7 +173,9 @@ class _Lowering:
         inputs = {"model": block.origin.address}
         inputs |= {f"tokens:{name}": self._tokens(name, tokenizer.ref) for name in corpora}
         saves = block.checkpoint
-        checkpoint = model.Checkpoint(every=_interval(saves.every, course), keep=saves.keep) if saves else None
+        checkpoint = (
+            model.Checkpoint(every=_interval(saves.every, course), keep=saves.keep) if saves else None
+        )
         return self._add(block.address, block, work, inputs, checkpoint)
 
     def _lr(self, block: Train, course: Course) -> tuple[model.Segment, ...]:
@@ -210,14 +214,18 @@ class _Lowering:
             for bench in benches.values():
                 corpus = bench.suite.corpus.address
                 role = "tokens" if isinstance(bench.suite, Perplexity) else "corpus"
-                inputs[f"{role}:{corpus}"] = self._tokens(corpus, tokenizer.ref) if role == "tokens" else self._corpus(corpus)
+                inputs[f"{role}:{corpus}"] = (
+                    self._tokens(corpus, tokenizer.ref) if role == "tokens" else self._corpus(corpus)
+                )
             last = ref == block.of[-1]
             work = model.EvalWork(
                 benches={name: self._bench(bench) for name, bench in benches.items()},
                 continuations=_continuations(block) if last else None,
                 rng=self._rng(block.rng),
             )
-            self._add(f"{block.address}({ref.address})", block, work, inputs, after=self.graph.blocks[ref.address])
+            self._add(
+                f"{block.address}({ref.address})", block, work, inputs, after=self.graph.blocks[ref.address]
+            )
 
     def _bench(self, bench: Bench) -> model.Perplexity | model.ExactMatch:
         suite = bench.suite

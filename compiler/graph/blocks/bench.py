@@ -17,5 +17,6 @@ class Bench(Block):
         description="What is measured."
     )
     context: Annotated[int | None, Holds(kind="context")] = Field(
-        None, description="Tokens per sequence at most (perplexity). Default: the longest context of the spec."
+        None,
+        description="Tokens per sequence at most (perplexity). Default: the longest context of the spec.",
     )

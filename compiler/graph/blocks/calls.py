@@ -27,16 +27,22 @@ class Builtin(Schema):
 class Perplexity(Schema):
     """Loss on the held-out part of a corpus."""
 
-    corpus: Annotated[Ref, Holds(refers=("corpus",))] = Field(description="The corpus whose held-out part is read.")
+    corpus: Annotated[Ref, Holds(refers=("corpus",))] = Field(
+        description="The corpus whose held-out part is read."
+    )
     sequences: Annotated[int, Holds(kind="examples")] = Field(64, description="Documents read at most.")
 
 
 class ExactMatch(Schema):
     """Share of a corpus's held-out questions answered exactly right, decoding greedily."""
 
-    corpus: Annotated[Ref, Holds(refers=("corpus",))] = Field(description="A corpus of questions, as `skills` is.")
+    corpus: Annotated[Ref, Holds(refers=("corpus",))] = Field(
+        description="A corpus of questions, as `skills` is."
+    )
     questions: Annotated[int, Holds(kind="examples")] = Field(200, description="Questions asked.")
-    max_new: Annotated[int, Holds(kind="tokens")] = Field(16, description="Tokens generated per answer at most.")
+    max_new: Annotated[int, Holds(kind="tokens")] = Field(
+        16, description="Tokens generated per answer at most."
+    )
 
 
 CALLS: dict[str, type[Schema]] = {"builtin": Builtin, "perplexity": Perplexity, "exact_match": ExactMatch}

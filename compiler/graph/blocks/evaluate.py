@@ -12,9 +12,13 @@ from ..values import Ref
 class Continuations(Schema):
     """Texts that the model goes on with, for a person to read."""
 
-    prompts: Annotated[tuple[str, ...], Holds(text=True, many=True)] = Field(description="How each text begins.")
+    prompts: Annotated[tuple[str, ...], Holds(text=True, many=True)] = Field(
+        description="How each text begins."
+    )
     max_new: Annotated[int, Holds(kind="tokens")] = Field(48, description="Tokens generated at most.", ge=1)
-    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(Fraction(8, 10), description="0 is greedy.", ge=0)
+    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(8, 10), description="0 is greedy.", ge=0
+    )
 
 
 class Eval(Block):
@@ -22,8 +26,12 @@ class Eval(Block):
 
     kind: ClassVar[str] = "eval"
 
-    of: Annotated[tuple[Ref, ...], Holds(refers=MODELS, many=True)] = Field(description="The models, in order.")
-    benches: Annotated[tuple[Ref, ...], Holds(refers=("bench",), many=True)] = Field(description="What is measured.")
+    of: Annotated[tuple[Ref, ...], Holds(refers=MODELS, many=True)] = Field(
+        description="The models, in order."
+    )
+    benches: Annotated[tuple[Ref, ...], Holds(refers=("bench",), many=True)] = Field(
+        description="What is measured."
+    )
     continuations: Annotated[Continuations | None, Holds(block="continuations")] = Field(
         None, description="Texts to be continued by the last model."
     )

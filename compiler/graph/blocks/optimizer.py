@@ -13,14 +13,18 @@ class Optimizer(Block):
 
     kind: ClassVar[str] = "optimizer"
 
-    algorithm: Annotated[str, Holds(words=("adamw",))] = Field("adamw", alias="kind", description="The algorithm.")
+    algorithm: Annotated[str, Holds(words=("adamw",))] = Field(
+        "adamw", alias="kind", description="The algorithm."
+    )
     betas: Annotated[tuple[Fraction, ...], Holds(kind="rate", many=True)] = Field(
         (Fraction(9, 10), Fraction(95, 100)),
         description="Decay of the two moments.",
         min_length=2,
         max_length=2,
     )
-    eps: Annotated[Fraction, Holds(kind="rate")] = Field(Fraction(1, 10**8), description="Added to the denominator.")
+    eps: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(1, 10**8), description="Added to the denominator."
+    )
     decay: Annotated[Fraction, Holds(kind="rate")] = Field(Fraction(1, 10), description="Weight decay.")
     clip: Annotated[Fraction | None, Holds(kind="rate")] = Field(
         None, description="Largest L2 norm of the whole gradient. Default: unlimited.", gt=0

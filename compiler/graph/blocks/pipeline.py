@@ -12,11 +12,15 @@ class Pipeline(Block):
 
     kind: ClassVar[str] = "pipeline"
 
-    source: Annotated[str, Holds(text=True)] = Field("", description="Where the recipe comes from: a paper, a report.")
+    source: Annotated[str, Holds(text=True)] = Field(
+        "", description="Where the recipe comes from: a paper, a report."
+    )
     runs: Annotated[str, Holds(text=True)] = Field(
         "", description="The run's folder, inside the working folder. Default: `runs/<pipeline>/<profile>`."
     )
     store: Annotated[str, Holds(text=True)] = Field(
         "runs/artifacts", description="The folder of finished artifacts, which runs share."
     )
-    rng: Annotated[int, Holds(kind="count")] = Field(0, description="Seeds every stage that does not set its own.")
+    rng: Annotated[int, Holds(kind="count")] = Field(
+        0, description="Seeds every stage that does not set its own."
+    )

@@ -14,4 +14,6 @@ class Release(Block):
     kind: ClassVar[str] = "release"
 
     model: Annotated[Ref, Holds(refers=MODELS)] = Field(description="The model.")
-    format: Annotated[str, Holds(words=("safetensors",))] = Field("safetensors", description="The files' format.")
+    format: Annotated[str, Holds(words=("safetensors",))] = Field(
+        "safetensors", description="The files' format."
+    )

@@ -12,18 +12,25 @@ from ..values import Ref, Timeline
 class Checkpoint(Schema):
     """Saved states from which a killed stage goes on."""
 
-    every: Annotated[Quantity, Holds(kind="interval")] = Field(description="Steps or tokens between two of them.")
+    every: Annotated[Quantity, Holds(kind="interval")] = Field(
+        description="Steps or tokens between two of them."
+    )
     keep: Annotated[int, Holds(kind="count")] = Field(2, description="How many of the latest are kept.", ge=1)
 
 
 class Average(Schema):
     """The stage's result becomes the uniform mean of weights along the way (Polyak averaging)."""
 
-    every: Annotated[Quantity, Holds(kind="interval")] = Field(description="Steps or tokens between two samples.")
-    start: Annotated[Quantity, Holds(kind="point")] = Field(
-        Quantity(0), description="Point of the stage from which on samples are taken: tokens, steps or percent."
+    every: Annotated[Quantity, Holds(kind="interval")] = Field(
+        description="Steps or tokens between two samples."
     )
-    weights: Annotated[str, Holds(words=("uniform",))] = Field("uniform", description="How samples are weighted.")
+    start: Annotated[Quantity, Holds(kind="point")] = Field(
+        Quantity(0),
+        description="Point of the stage from which on samples are taken: tokens, steps or percent.",
+    )
+    weights: Annotated[str, Holds(words=("uniform",))] = Field(
+        "uniform", description="How samples are weighted."
+    )
 
 
 class Train(Block):
@@ -38,7 +45,9 @@ class Train(Block):
     tokens: Annotated[Quantity | None, Holds(kind="tokens")] = Field(
         None, description="Length of the stage. Exactly one of `tokens` and `steps` is set."
     )
-    steps: Annotated[Quantity | None, Holds(kind="steps")] = Field(None, description="Length in optimizer steps.")
+    steps: Annotated[Quantity | None, Holds(kind="steps")] = Field(
+        None, description="Length in optimizer steps."
+    )
     context: Annotated[Timeline | None, Holds(kind="context", moves=True)] = Field(
         None, description="Tokens per sequence. Default: what the model was trained at last."
     )
@@ -55,5 +64,7 @@ class Train(Block):
     checkpoint: Annotated[Checkpoint | None, Holds(block="checkpoint")] = Field(
         None, description="Default: none; a killed stage begins anew."
     )
-    average: Annotated[Average | None, Holds(block="average")] = Field(None, description="Default: the last weights.")
+    average: Annotated[Average | None, Holds(block="average")] = Field(
+        None, description="Default: the last weights."
+    )
     rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")

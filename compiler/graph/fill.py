@@ -1,0 +1,186 @@
+"""From a block's statements to its schema: every field evaluated, fitted and typed.
+
+`build` hands over the statements of one block or the arguments of one call; what
+comes back is the schema's instance, or None after letters have said why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from ..diagnostics.diagnostic import Label
+from ..front import ast
+from ..text import Span
+from ..units import Quantity
+from .evaluate import Evaluator, World
+from .letters import later, letter, unknown
+from .names import Scope
+from .schema import Holds, Schema
+from .values import HOLE, Ref, Timeline
+
+Body = list[tuple[ast.Statement, Scope]]
+"""Statements, each with the scope in which its expressions are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """Fills one schema.  `title` is what letters call it: `train pretrain`."""
+
+    world: World
+    title: str
+
+    def fill(self, schema: type[Schema], body: Body, header: Span, extra: dict[str, Any]) -> Schema | None:
+        values, spans, seen, whole = dict(extra), dict[str, Span](), dict[str, Span](), True
+        fields = schema.fields()
+        for statement, scope in body:
+            name = self._name(statement)
+            if name is None or self._is_again(name, seen):
+                whole = False
+            elif name.text not in fields:
+                headline = f"`{self.title}` has no field `{name.text}`"
+                self.world.letters.append(unknown("NAM102", headline, name.span, "not a field of it", fields))
+                whole = False
+            else:
+                info, holds = fields[name.text]
+                value, spans[name.text] = self._value(statement, scope, schema, holds, name.text)
+                whole = whole and value is not HOLE
+                values[info.alias or name.text] = _typed(value, info)
+        missing = [name for name, (info, _) in fields.items() if info.is_required() and name not in seen]
+        if missing and not self._is_broken(body):
+            listed = " and ".join(f"`{name}`" for name in missing)
+            help = tuple(f"`{name}`: {fields[name][0].description}" for name in missing[:2])
+            self.world.letters.append(letter("NAM109", f"`{self.title}` needs {listed}", header, help=help))
+        if missing or not whole:
+            return None
+        return self._validated(schema, {**values, "spans": spans, "header": header})
+
+    def shares(self, holds: Holds, body: Body) -> tuple[dict[str, Timeline], dict[str, Span]] | None:
+        """A block whose field names are names of the spec: a mix and its corpora."""
+        shares, spans, whole = dict[str, Timeline](), dict[str, Span](), True
+        for statement, scope in body:
+            name = self._name(statement)
+            target = self.world.look_up(name, scope) if name else HOLE
+            if name is None or target is HOLE:
+                whole = False
+            elif not isinstance(target, Ref) or target.kind not in ("corpus", "mix"):
+                headline = f"a mix is made of corpora and mixes; `{name.text}` is neither"
+                self.world.letters.append(letter("NAM107", headline, name.span))
+                whole = False
+            elif not self._is_again(name, spans):
+                value, spans[name.text] = self._value(statement, scope, Schema, holds, name.text)
+                whole = whole and value is not HOLE
+                shares[target.address] = value
+        return (shares, spans) if whole else None
+
+    def arguments(self, schema: type[Schema], node: ast.Call, scope: Scope) -> Schema | None:
+        """A call: arguments without a name fill the fields in their order."""
+        names = list(schema.fields())
+        body: Body = []
+        for index, argument in enumerate(node.arguments):
+            if argument.name is None and index >= len(names):
+                headline = f"`{self.title}` takes {len(names)} arguments at most"
+                self.world.letters.append(letter("NAM102", headline, argument.span))
+                return None
+            name = argument.name or ast.Name(argument.span, names[index])
+            body.append((ast.Field(argument.span, (name,), argument.value), scope))
+        return self.fill(schema, body, node.span, {})
+
+    # ---- one statement ------------------------------------------------------------------
+
+    def _name(self, statement: ast.Statement) -> ast.Name | None:
+        """The field that a statement sets; a letter where it sets none."""
+        match statement:
+            case ast.Field(path=(name,)):
+                return name
+            case ast.Block(kind=kind, name=None):
+                return kind
+            case ast.Field(path=(first, second, *_)):
+                help = (f"write `{first.text} {{ {second.text} = … }}`",)
+                found = letter(
+                    "NAM102", "a block sets its own fields only", first.span.to(second.span), help=help
+                )
+            case ast.Block(kind=kind):
+                found = letter("NAM110", f"`{kind.text}` cannot stand inside `{self.title}`", kind.span)
+            case ast.Require():
+                found = later("`require`", statement.span)
+            case _:
+                what = type(statement).__name__.lower()
+                found = letter("NAM110", f"`{what}` cannot stand inside `{self.title}`", statement.span)
+        self.world.letters.append(found)
+        return None
+
+    def _is_again(self, name: ast.Name, seen: dict[str, Span]) -> bool:
+        if name.text not in seen:
+            seen[name.text] = name.span
+            return False
+        also = (Label(seen[name.text], "first here"),)
+        headline = f"`{name.text}` is set twice in `{self.title}`"
+        self.world.letters.append(letter("NAM104", headline, name.span, "again here", also=also))
+        return True
+
+    def _value(
+        self, statement: ast.Statement, scope: Scope, schema: type[Schema], holds: Holds, name: str
+    ) -> tuple[Any, Span]:
+        if isinstance(statement, ast.Block):
+            return self._nested(statement, scope, schema, holds, name), statement.kind.span
+        assert isinstance(statement, ast.Field)
+        value, span = statement.value, statement.value.span
+        if holds.block and not isinstance(value, ast.Hole):
+            self.world.letters.append(letter("NAM107", f"`{name}` is a block: `{name} {{ … }}`", span))
+            return HOLE, span
+        evaluator = Evaluator(self.world, scope)
+        found = evaluator.fit(evaluator.value(value, holds), holds, span, name)
+        if holds.moves and found is not HOLE and not isinstance(found, Timeline):
+            found = Timeline(found, (), span)
+        return found, span
+
+    def _nested(self, block: ast.Block, scope: Scope, schema: type[Schema], holds: Holds, name: str) -> Any:
+        if not holds.block:
+            headline, help = f"`{name}` is a field of `{self.title}`, not a block", (f"write `{name} = …`",)
+            self.world.letters.append(letter("NAM107", headline, block.kind.span, help=help))
+            return HOLE
+        inner = _schema_of(schema.fields()[name][0])
+        made = Filler(self.world, name).fill(
+            inner, [(part, scope) for part in block.body], block.kind.span, {}
+        )
+        return HOLE if made is None else made
+
+    def _is_broken(self, body: Body) -> bool:
+        """Something in the block did not parse, so what seems missing may stand there."""
+        return any(
+            isinstance(statement, ast.Field) and isinstance(statement.value, ast.Hole)
+            for statement, _ in body
+        )
+
+    def _validated(self, schema: type[Schema], values: dict[str, Any]) -> Schema | None:
+        try:
+            return schema.model_validate(values)
+        except ValidationError as error:
+            for fault in error.errors():
+                name = str(fault["loc"][0])
+                span = values["spans"].get(name, values["header"])
+                said = fault["msg"][:1].lower() + fault["msg"][1:]
+                self.world.letters.append(letter("UNI107", f"`{name}` of `{self.title}`: {said}", span))
+            return None
+
+
+def _types(info: FieldInfo) -> tuple[Any, ...]:
+    return (info.annotation, *get_args(info.annotation))
+
+
+def _typed(value: Any, info: FieldInfo) -> Any:
+    """A fitted quantity as the schema's own type: an int, a fraction, or the quantity with its dimensions."""
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value
+        return tuple(item.value if isinstance(item, Quantity) else item for item in items)
+    if not isinstance(value, Quantity) or Quantity in _types(info):
+        return value
+    return int(value.value) if int in _types(info) else value.value
+
+
+def _schema_of(info: FieldInfo) -> type[Schema]:
+    return next(part for part in _types(info) if isinstance(part, type) and issubclass(part, Schema))
