@@ -25,17 +25,17 @@ _RULE = re.compile(r"^[\W_]*$\n?", re.MULTILINE)
 
 
 def prose() -> Split:
-    documents = without_copies(_everything())
+    """The corpus.  Copies are dropped last: what a cluster comes from, they tell too."""
+    documents = sorted(_everything())
     groups = clusters([document.text for document in documents])
     members: dict[int, list[str]] = {}
     for document, group in zip(documents, groups, strict=True):
         members.setdefault(group, []).append(document.id)
     held = {group for group, ids in members.items() if _cluster_is_held_out(ids)}
-    pairs = list(zip(documents, groups, strict=True))
-    return Split(
-        train=tuple(document for document, group in pairs if group not in held),
-        heldout=tuple(document for document, group in pairs if group in held),
-    )
+    sides: tuple[list[Document], list[Document]] = ([], [])
+    for document, group in zip(documents, groups, strict=True):
+        sides[group in held].append(document)
+    return Split(train=tuple(without_copies(sides[False])), heldout=tuple(without_copies(sides[True])))
 
 
 def _cluster_is_held_out(ids: list[str]) -> bool:
@@ -68,7 +68,8 @@ def _docstrings(module: str, source: str) -> Iterator[Document]:
             path = path if isinstance(node, ast.Module) else f"{path}.{node.name}"
             text = ast.get_docstring(node, clean=False) or ""
             if len(text) > _SHORTEST_DOCSTRING:
-                yield Document(f"{module}#{path.lstrip('.')}", _sound(inspect.cleandoc(text)) + "\n")
+                name = f"{path.lstrip('.')}:{getattr(node, 'lineno', 1)}"  # a module may define a name twice
+                yield Document(f"{module}#{name}", _sound(inspect.cleandoc(text)) + "\n")
         waiting.extend((path, child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
 
 
