@@ -1,0 +1,34 @@
+"""From text to tree.  `load` reads a file, `parse` reads its text; both write letters instead of raising.
+
+The next station is `lehr.compiler.graph`, which asks what the tree means.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..diagnostics.diagnostic import Diagnostic, in_order
+from ..text import Source, Span
+from .ast import File
+from .load import load, too_large
+
+__all__ = ["load", "parse", "read"]
+
+
+def read(path: str | Path, shown_as: str | None = None) -> tuple[File | None, list[Diagnostic]]:
+    """A file's tree and what is wrong with it; no tree where the bytes are not text."""
+    source, found = load(path, shown_as)
+    return parse(source) if source else (None, found)
+
+
+def parse(source: Source) -> tuple[File, list[Diagnostic]]:
+    """A source's tree, always, with a hole wherever something could not be read."""
+    if letter := too_large(source):
+        return File(Span(source, 0, 0), 1, ()), [letter]
+    from .build import build  # Lark takes 30 ms to import, and `lehr --help` does without it
+    from .parse import Reader
+
+    reader = Reader(source)
+    tree = reader.read()
+    file = build(tree, source, reader.found)
+    return file, in_order(reader.found)

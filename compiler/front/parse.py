@@ -1,0 +1,319 @@
+"""Read everything that can be read; write one letter per broken statement.
+
+Comes after `tables`, before `build`.  Lark parses; this module drives it token
+by token, so that a statement that cannot be read is put aside whole: the parser
+goes back to where the statement began, is fed what could be saved of it (its
+name, with a hole for a value) and carries on behind it.  The answer is always
+a tree.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lark import Token, Tree, UnexpectedCharacters, UnexpectedToken
+
+from ..diagnostics.diagnostic import Diagnostic, Label
+from ..text import Source, Span
+from . import recover, tables
+from .letters import Fault, explain, letter
+
+DEEPEST = 40  # blocks and brackets inside one another
+LONGEST = 120  # levels of one expression: the passes that follow walk it by recursion
+MOST_FAULTS = 100
+
+_HEAD = re.compile(r"(?:\s|;|#[^\n]*)*(lehr\b)?([ \t]*)([0-9][^\s;#]*)?")
+_LINKS = frozenset(("ADD", "MUL", "COMPARE", "OR", "AND", "NOT", "DOT", "_TO", "IF"))
+_BREAKS = frozenset(("COMMA", "_JUMP", "_GLIDE", "AT", "BY", "WITHIN"))
+_PLAIN = frozenset(("NAME", "NUMERAL", "STRING", "HOLE"))
+_CONTEXTUAL = frozenset(("at", "by"))
+_CLOSERS = frozenset(("RPAR", "RSQB"))
+
+
+class TooDeep(Exception):
+    """A token that would nest the tree too deeply."""
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An open block: where its `{` stands, how far its line is set in, whether we put the brace there."""
+
+    offset: int
+    indent: int
+    supposed: bool
+
+
+@dataclass(slots=True)
+class Links:
+    """How long the expression is that is being read: so many links now, at most so many before."""
+
+    now: int = 0
+    most: int = 0
+
+
+class Reader:
+    """One reading of one file."""
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.text = source, source.text
+        self.parser = tables.parser().parse_interactive(source.text, "file")
+        self.state = self.parser.parser_state
+        self.lexer = self.parser.lexer_thread
+        self.found: list[Diagnostic] = []
+        self.blocks: list[Opening] = []
+        self.owed = recover.owed(source.text)
+        self.supposing = False
+        self._keep(0)
+
+    # ---- the journey through the file ----
+
+    def read(self) -> Tree[Token]:
+        """The tree; the letters are then in `found`."""
+        self._head()
+        while True:
+            try:
+                self.advance()
+                return self.parser.feed_eof()
+            except (UnexpectedToken, UnexpectedCharacters, TooDeep) as error:
+                self._mend(error)
+
+    def advance(self) -> None:
+        """Read to the end of the file, or to the first thing that cannot be read."""
+        for token in self.lexer.lex(self.state):
+            self._take(token)
+        self._feed("_NL", "", len(self.text))
+        self._close_all()
+
+    def _head(self) -> None:
+        """The first line: `lehr 1`.  Where it is missing or odd it is supposed."""
+        head = _HEAD.match(self.text)
+        if head is None or (head[1] and head[3] == "1"):
+            return
+        code, end = ("SYN117", head.end()) if head[1] else ("SYN116", _line_end(self.text, head.end()))
+        start = head.start(1) if head[1] else min(head.end(2), end)
+        self._say(letter(code, Span(self.source, start, end)))
+        for kind, text in (("LEHR", "lehr"), ("NUMERAL", "1"), ("_NL", "")):
+            self._feed(kind, text, 0)
+        if head[1]:
+            self._go_to(_line_end(self.text, head.end()))
+
+    def _take(self, token: Token) -> None:
+        """Feed one token, and keep count of blocks, brackets and statements."""
+        start = token.start_pos or 0
+        if token.type == "RBRACE" and not self.blocks:
+            self._say(letter("SYN118", Span(self.source, start, start + 1)))
+            self.owed += 1
+            return
+        if self.fresh and token.type != "_NL":
+            self._close_left_open(token)
+            self.start, self.fresh = start, False
+        self._measure(token)
+        self.state.feed_token(token)
+        self.previous = str(token) if token.type not in _PLAIN or token in _CONTEXTUAL else ""
+        if token.type == "LBRACE":
+            self.blocks.append(Opening(start, recover.indent(self.text, start), self.supposing))
+        elif token.type == "RBRACE":
+            self.blocks.pop()
+        if token.type in ("LBRACE", "_NL"):
+            self._keep(start)
+
+    def _measure(self, token: Token) -> None:
+        kind = token.type
+        if kind in ("LPAR", "LSQB"):
+            self.links.append(Links())
+        elif kind in _CLOSERS and len(self.links) > 1:
+            inner = self.links.pop()
+            self.links[-1].now += max(inner.now, inner.most) + 1
+        elif kind in _LINKS:
+            self.links[-1].now += 1
+        elif kind in _BREAKS:
+            self.links[-1].most, self.links[-1].now = max(self.links[-1].most, self.links[-1].now), 0
+        opens = kind in ("LPAR", "LSQB", "LBRACE")
+        if (opens and len(self.blocks) + len(self.links) > DEEPEST) or self.links[-1].now > LONGEST:
+            raise TooDeep(token)
+
+    def _feed(self, kind: str, text: str, offset: int) -> None:
+        """A token that is not in the text, or not as it stands there."""
+        self._take(Token(kind, text, offset, 1, 1, 1, 1, offset + len(text)))
+
+    # ---- blocks left open ----
+
+    def _close_left_open(self, token: Token) -> None:
+        """Where a brace is owed, the margin tells whose: what stands further out than a block is outside it."""
+        start = token.start_pos or 0
+        if not recover.opens_line(self.text, start):
+            return
+        margin = recover.indent(self.text, start) + (token.type == "RBRACE")
+        while self.owed > 0 and self.blocks and margin <= self.blocks[-1].indent:
+            block = self.blocks[-1]
+            if not block.supposed:
+                outside = Label(Span(self.source, start, start + len(token)), "stands outside, by its margin")
+                self._say(letter("SYN107", self._at(block.offset), outside, text="opened here"))
+            self.owed -= 1
+            self.fresh = False
+            self._feed("RBRACE", "}", start)
+            if token.type != "RBRACE":
+                self._feed("_NL", "", start)
+
+    def _close_all(self) -> None:
+        open_blocks = [self._at(block.offset) for block in self.blocks if not block.supposed]
+        if open_blocks:
+            others = [Label(span, "and this one") for span in reversed(open_blocks[:-1])]
+            self._say(letter("SYN107", open_blocks[-1], *others, text="opened here"))
+        while self.blocks:
+            self._feed("RBRACE", "}", len(self.text))
+
+    # ---- statements that cannot be read ----
+
+    def _mend(self, error: UnexpectedToken | UnexpectedCharacters | TooDeep) -> None:
+        fault = self.fault(error)
+        if self.fresh:
+            self.start = fault.start
+        if len(self.found) >= MOST_FAULTS:
+            self._say(letter("SYN133", Span(self.source, fault.start, fault.end)))
+            self._restore()
+            self._go_to(len(self.text))
+        elif isinstance(error, TooDeep):
+            self._say(letter("SYN121", Span(self.source, fault.start, fault.end)))
+            self._skip(recover.end_of(self.text, self.start, whole=True).offset)
+        elif not (self._split(fault) or self._suppose_brace(fault)):
+            self._put_aside(fault)
+
+    def fault(self, error: UnexpectedToken | UnexpectedCharacters | TooDeep) -> Fault:
+        """The situation in which reading failed."""
+        accepts = frozenset[str]() if isinstance(error, TooDeep) else frozenset(self.parser.accepts())
+        if isinstance(error, UnexpectedCharacters):
+            at = error.pos_in_stream or 0
+            return Fault(at, at + 1, self.text[at], accepts, self.previous)
+        token = error.token
+        start = token.start_pos or 0
+        if token.type in ("_NL", "RBRACE", "$END"):
+            return Fault(start, start + (token.type == "RBRACE"), "end", accepts, self.previous)
+        slashes = "//" in (self.text[start : start + 2], self.text[max(0, start - 1) : start + 1])
+        kind = "//" if slashes else token.type if token.type in _PLAIN else str(token)
+        return Fault(start, start + len(token), kind, accepts, self.previous)
+
+    def _split(self, fault: Fault) -> bool:
+        """Two statements on one line: a new line is supposed between them."""
+        comma = fault.found == ","
+        following = recover.after_blanks(self.text, fault.end) if comma else fault.start
+        if "_NL" not in fault.accepts or self.fresh or not recover.begins_statement(self.text, following):
+            return False
+        if comma and "\n" in self.text[fault.end : following]:
+            return False
+        span = Span(self.source, fault.start, fault.end)
+        self._say(self._explain(fault) if comma else letter("SYN127", span))
+        self._feed("_NL", "", following)
+        self._go_to(following)
+        return True
+
+    def _suppose_brace(self, fault: Fault) -> bool:
+        """A block's header without `{`: one is supposed where what follows looks like a body."""
+        if "LBRACE" not in fault.accepts:
+            return False
+        following = recover.after_blanks(self.text, fault.start)
+        on_next_line = fault.found == "end" and self.text[following : following + 1] == "{"
+        deeper = recover.indent(self.text, following) > recover.indent(self.text, self.start)
+        body = deeper and following < len(self.text) and "\n" in self.text[fault.start : following]
+        crowded = self.owed < 0 and recover.begins_statement(self.text, fault.start)
+        if not (on_next_line or (fault.found == "end" and body) or crowded):
+            return False
+        self._say(letter("SYN106", self._header(fault.start)))
+        if not on_next_line:
+            self.owed += 1
+            self.supposing = True
+            self._feed("LBRACE", "{", fault.start)
+            self.supposing = False
+        self._go_to(following)
+        return True
+
+    def _put_aside(self, fault: Fault) -> None:
+        """The statement cannot be saved whole: say why, keep its name, go on behind it."""
+        if self.previous == "}":
+            self._say(self._explain(fault))
+            return self._go_to(recover.end_of(self.text, fault.start).offset)
+        header = recover.header(self.text, self.start)
+        if header and header[1] > fault.start:
+            self._say(self._explain(fault))
+            self._restore()
+            for word in header[0]:
+                self._feed(*word)
+            return self._go_to(header[1])
+        end = recover.end_of(self.text, self.start)
+        if end.bracket is not None and fault.found not in ("'", '"', "//"):
+            over = Label(Span(self.source, fault.start, fault.end), "and not closed here")
+            self._say(letter("SYN114", self._at(end.bracket), over, text="opened here"))
+        elif "LBRACE" in fault.accepts and "EQUAL" not in fault.accepts and fault.found in ("end", "NAME"):
+            self._say(letter("SYN106", self._header(fault.start)))
+        else:
+            self._say(self._explain(fault))
+        return self._skip(end.offset if fault.found != '"' else self._end_of_open_string(end.offset))
+
+    def _end_of_open_string(self, end: int) -> int:
+        """An open string in a one-line block has swallowed the block's brace."""
+        line = self.text[self.start : end].rstrip()
+        if not self.blocks or not line.endswith("}") or "\n" in self.text[self.blocks[-1].offset : self.start]:
+            return end
+        self.owed -= 1
+        return self.start + len(line) - 1
+
+    def _skip(self, end: int) -> None:
+        self._restore()
+        for word in recover.salvage(self.text, self.start, end):
+            self._feed(*word)
+        self.owed -= recover.owed(self.text[self.start : end])
+        self._go_to(end)
+
+    # ---- small change ----
+
+    def _explain(self, fault: Fault) -> Diagnostic:
+        return explain(fault, self.source, first_fault)
+
+    def _say(self, written: Diagnostic) -> None:
+        self.found.append(written)
+
+    def _at(self, offset: int) -> Span:
+        return Span(self.source, offset, offset + 1)
+
+    def _header(self, end: int) -> Span:
+        return Span(self.source, self.start, max(self.start + 1, len(self.text[:end].rstrip())))
+
+    def _go_to(self, offset: int) -> None:
+        self.lexer.state.line_ctr.char_pos = offset
+
+    def _keep(self, start: int) -> None:
+        """Remember the parser as it is where a statement begins."""
+        values: list[Any] = self.state.value_stack
+        lengths = [len(value.children) if isinstance(value, Tree) else 0 for value in values]
+        self.kept = (list(self.state.state_stack), list(values), lengths)
+        self.start, self.fresh, self.previous = start, True, ""
+        self.links = [Links()]
+
+    def _restore(self) -> None:
+        """The parser as it was where the statement began; Lark grows lists in place, so they are cut back."""
+        states, values, lengths = self.kept
+        for value, length in zip(values, lengths, strict=True):
+            if isinstance(value, Tree):
+                del value.children[length:]
+        self.state.state_stack[:], self.state.value_stack[:] = states, values
+        self.fresh, self.previous, self.links = True, "", [Links()]
+
+
+def first_fault(text: str) -> Fault | None:
+    """The situation in which a snippet first cannot be read."""
+    reader = Reader(Source("", text))
+    try:
+        reader.advance()
+    except (UnexpectedToken, UnexpectedCharacters) as error:
+        return reader.fault(error)
+    return None
+
+
+def _line_end(text: str, offset: int) -> int:
+    end = text.find("\n", offset)
+    return len(text) if end < 0 else end
