@@ -91,7 +91,11 @@ def blocks_to_graph(journey: Journey) -> None:
     blocks = {name: block for name, block in journey.builder.blocks.items() if block is not None}
     journey.letters += cycles(blocks)
     pipelines = [block for block in blocks.values() if isinstance(block, Pipeline)]
-    written = [s for s in journey.file.body if isinstance(s, ast.Block) and s.kind.text == "pipeline"] if journey.file else []
+    written = (
+        [s for s in journey.file.body if isinstance(s, ast.Block) and s.kind.text == "pipeline"]
+        if journey.file
+        else []
+    )
     if len(written) != 1 and journey.source:
         span = written[1].kind.span if written else Span(journey.source, 0, 0)
         headline = "a spec has one `pipeline` block" + ("" if written else ", and this has none")

@@ -28,8 +28,10 @@ CONTRACT: dict[str, set[str]] = {
     "runtime.errors": set(),
     "runtime.store": PLAN | {"runtime.errors", "torch", "safetensors"},
     "runtime.parts": PLAN | {"runtime.errors", "kernels", "torch", "safetensors", "tokenizers", "pyarrow"},
-    "runtime.stages": PLAN | {"runtime.errors", "runtime.parts", "runtime.store", "torch", "tokenizers", "pyarrow"},
-    "runtime.engine": PLAN | {"runtime.errors", "runtime.stages", "runtime.store", "runtime.parts.seeds", "torch", "pydantic"},
+    "runtime.stages": PLAN
+    | {"runtime.errors", "runtime.parts", "runtime.store", "torch", "tokenizers", "pyarrow"},
+    "runtime.engine": PLAN
+    | {"runtime.errors", "runtime.stages", "runtime.store", "runtime.parts.seeds", "torch", "pydantic"},
     "runtime": set(),
     "cli": {"compiler", "runtime", "click", "rich"},
 }
@@ -69,7 +71,19 @@ def _is_module(name: str) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-OUTSIDE = {"torch", "triton", "safetensors", "tokenizers", "pyarrow", "pydantic", "networkx", "lark", "jinja2", "click", "rich"}
+OUTSIDE = {
+    "torch",
+    "triton",
+    "safetensors",
+    "tokenizers",
+    "pyarrow",
+    "pydantic",
+    "networkx",
+    "lark",
+    "jinja2",
+    "click",
+    "rich",
+}
 MODULES = dict(_modules())
 
 
@@ -80,9 +94,12 @@ def test_a_module_imports_only_what_its_layer_may(name: str):
     reached = [
         found
         for found in _imports(name, MODULES[name])
-        if found.split(".")[0] in OUTSIDE or (found.split(".")[0] in FOLDERS and _is_module(found) and found not in FOLDERS)
+        if found.split(".")[0] in OUTSIDE
+        or (found.split(".")[0] in FOLDERS and _is_module(found) and found not in FOLDERS)
     ]
-    strangers = [found for found in reached if not _is_under(found, allowed) and not _is_package_of(found, allowed)]
+    strangers = [
+        found for found in reached if not _is_under(found, allowed) and not _is_package_of(found, allowed)
+    ]
     assert strangers == []
 
 

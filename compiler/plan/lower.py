@@ -168,6 +168,7 @@ class _Lowering:
             optimizer=self._optimizer(block.optimizer),
             average=_average(block.average, course),
             rng=self._rng(block.rng),
+            earlier=sum(isinstance(one, Train) for one in self.graph.derived.lineage(block.origin)),
         )
         corpora = sorted({name for phase in phases for name in phase.shares})
         inputs = {"model": block.origin.address}

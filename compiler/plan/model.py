@@ -192,6 +192,9 @@ class TrainWork(Work):
     optimizer: AdamW
     average: Average | None
     rng: int
+    earlier: int = Field(
+        description="stages that trained the model before; the order of the data depends on it"
+    )
 
     @property
     def steps(self) -> int:

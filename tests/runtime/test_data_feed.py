@@ -27,7 +27,7 @@ def phase(steps: int, context: int, sequences: int, **shares: tuple[str, str]) -
 
 
 def work(*phases: Phase, rng: int = 5) -> TrainWork:
-    return TrainWork(phases=phases, lr=(), optimizer=OPTIMIZER, average=None, rng=rng)
+    return TrainWork(phases=phases, lr=(), optimizer=OPTIMIZER, average=None, rng=rng, earlier=0)
 
 
 def corpus(first_id: int, lengths: list[int]) -> TokenSet:

@@ -38,7 +38,9 @@ class Feed:
     def __init__(self, work: TrainWork, sets: Mapping[str, TokenSet]) -> None:
         names = sorted({name for phase in work.phases for name in phase.shares})
         self._phases = tuple(_stretches(work.phases))
-        self._streams = {name: Stream(sets[name].train, seed(work.rng, "order", name)) for name in names}
+        self._streams = {
+            name: Stream(sets[name].train, seed(work.rng, "order", work.earlier, name)) for name in names
+        }
         self._step = 0
         self._taken = dict.fromkeys(names, 0)
         self._drawn = dict.fromkeys(names, 0)

@@ -6,19 +6,14 @@ The tokenize stage writes them; `order` and `feed` read them for training,
 
 from __future__ import annotations
 
-import ctypes
-import json
-import struct
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
-
-_DTYPES = {torch.uint16: "U16", torch.int32: "I32", torch.int64: "I64"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,25 +62,4 @@ def read(path: Path) -> Documents:
 
 
 def write(path: Path, documents: Documents) -> None:
-    """A safetensors file.  (The library's own writer for torch wants NumPy, which nothing else here does.)"""
-    tensors = {"starts": documents.starts, "tokens": documents.tokens}
-    header, at = {}, 0
-    for name, tensor in tensors.items():
-        size = tensor.numel() * tensor.element_size()
-        header[name] = {
-            "dtype": _DTYPES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [at, at + size],
-        }
-        at += size
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(head)) + head)
-        for tensor in tensors.values():
-            file.write(_bytes(tensor))
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    whole = tensor.contiguous()
-    return ctypes.string_at(whole.data_ptr(), whole.numel() * whole.element_size()) if whole.numel() else b""
+    save_file({"starts": documents.starts, "tokens": documents.tokens}, path)
