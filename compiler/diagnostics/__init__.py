@@ -1,0 +1,1 @@
+"""Diagnostics: the letter, the renderers, and the nearest names."""

@@ -6,9 +6,9 @@ of a file.  Depth is bounded by `parse`, so it may walk by recursion.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from lark import Token, Tree, UnexpectedCharacters, UnexpectedToken
 from lark.utils import TextSlice
@@ -154,11 +154,6 @@ _STATEMENTS: dict[str, Callable[[Site, Branch, Span], ast.Statement]] = {
 # ---- expressions -----------------------------------------------------------------
 
 
-def expression(site: Site, tree: Child) -> ast.Expr:
-    """One expression's tree."""
-    return _expr(site, tree)
-
-
 def _expr(site: Site, child: Child) -> ast.Expr:
     if isinstance(child, Token):
         return _word(site, child)
@@ -283,7 +278,7 @@ def _embedded(site: Site, inside: Span) -> ast.Expr | None:
     """The expression of an interpolation, read where it stands."""
     try:
         piece = TextSlice(site.source.text, inside.start, inside.end)
-        tree = tables.parser().parse(piece, start="expr")
+        tree: Child = cast("Any", tables.parser()).parse(piece, start="expr")
     except (UnexpectedToken, UnexpectedCharacters):
         return None
     return _expr(site, tree)
@@ -300,5 +295,5 @@ def _tree(child: Child) -> Branch:
     return cast("Branch", child)
 
 
-def _present(children: list[Child]) -> list[Child]:
+def _present(children: Sequence[Child]) -> list[Child]:
     return [child for child in children if child is not None]

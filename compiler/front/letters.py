@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 from ..diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from ..text import Source, Span
+from .situation import Fault, Situation
 from .stumbles import STUMBLES, Stumble, stumble
 
-_ALWAYS = {"ADD", "MUL", "COMPARE", "DOT", "LPAR", "LSQB", "_TO", "OR", "AND", "_NL", "RBRACE", "$END", "HOLE"}
+_NEAR = 400  # characters: how far from a fault its mark may reach
 _IN_WORDS = {
     "NAME": "a name",
     "NUMERAL": "a number",
@@ -33,25 +33,7 @@ _IN_WORDS = {
     "RPAR": "`)`",
     "_JUMP": "`->`",
     "_GLIDE": "`~>`",
-    "_NL": "a new line",
 }
-
-Situation = tuple[frozenset[str], str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Where reading failed: `[start, end)`, what stands there, what could have, and the word before."""
-
-    start: int
-    end: int
-    found: str
-    accepts: frozenset[str]
-    previous: str
-
-    @property
-    def situation(self) -> Situation:
-        return self.accepts - _ALWAYS, self.found, self.previous
 
 
 def letter(code: str, span: Span, *others: Label, text: str = "", found: str = "") -> Diagnostic:
@@ -101,8 +83,8 @@ def _marked(row: Stumble, fault: Fault, source: Source) -> tuple[Span | None, Fi
     """The text that the row marks round the fault, and its fix; no span where the row does not fit."""
     if not row.marks:
         return Span(source, fault.start, fault.end), None
-    start = source.text.rfind("\n", 0, fault.start) + 1
-    for match in re.finditer(row.marks, source.text[start : max(fault.end, fault.start + 200)]):
+    start = max(source.text.rfind("\n", 0, fault.start) + 1, fault.start - _NEAR)
+    for match in re.finditer(row.marks, source.text[start : fault.start + _NEAR]):
         span = Span(source, match.start() + start, match.end() + start)
         if span.start <= fault.start < span.end or (fault.start == fault.end == span.end):
             if row.instead is None or (row.code == "SYN111" and match[1] is None):
@@ -115,7 +97,9 @@ def _marked(row: Stumble, fault: Fault, source: Source) -> tuple[Span | None, Fi
 
 def _generic(fault: Fault, source: Source) -> Diagnostic:
     written = letter("SYN100", Span(source, fault.start, fault.end), found=_in_words(fault, source))
-    due = sorted(_IN_WORDS.get(kind, f"`{kind.lower()}`") for kind in fault.accepts - _ALWAYS)
+    due = sorted(_IN_WORDS.get(kind, f"`{kind.lower()}`") for kind in fault.telling)
+    due += ["an operator"] if "MUL" in fault.accepts else []
+    due += ["the end of the line"] if "_NL" in fault.accepts and fault.found != "end" else []
     notes = (f"what may stand here: {', '.join(due)}",) if 0 < len(due) <= 6 else ()
     return Diagnostic(written.code, written.name, written.headline, written.labels, notes)
 

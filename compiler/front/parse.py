@@ -11,49 +11,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from lark import Token, Tree, UnexpectedCharacters, UnexpectedToken
 
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..text import Source, Span
 from . import recover, tables
-from .letters import Fault, explain, letter
+from .depth import Depth
+from .fault import WORDS, Failure, TooDeepError, fault
+from .letters import explain, letter
+from .situation import Fault
 
-DEEPEST = 40  # blocks and brackets inside one another
-LONGEST = 120  # levels of one expression: the passes that follow walk it by recursion
 MOST_FAULTS = 100
 
 _HEAD = re.compile(r"(?:\s|;|#[^\n]*)*(lehr\b)?([ \t]*)([0-9][^\s;#]*)?")
-_LINKS = frozenset(("ADD", "MUL", "COMPARE", "OR", "AND", "NOT", "DOT", "_TO", "IF"))
-_BREAKS = frozenset(("COMMA", "_JUMP", "_GLIDE", "AT", "BY", "WITHIN"))
-_PLAIN = frozenset(("NAME", "NUMERAL", "STRING", "HOLE"))
 _CONTEXTUAL = frozenset(("at", "by"))
-_CLOSERS = frozenset(("RPAR", "RSQB"))
-
-
-class TooDeep(Exception):
-    """A token that would nest the tree too deeply."""
-
-    def __init__(self, token: Token) -> None:
-        self.token = token
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An open block: where its `{` stands, how far its line is set in, whether we put the brace there."""
+    """An open block: where its `{` stands, and whether it is we who put it there."""
 
     offset: int
-    indent: int
     supposed: bool
-
-
-@dataclass(slots=True)
-class Links:
-    """How long the expression is that is being read: so many links now, at most so many before."""
-
-    now: int = 0
-    most: int = 0
 
 
 class Reader:
@@ -61,9 +42,9 @@ class Reader:
 
     def __init__(self, source: Source) -> None:
         self.source, self.text = source, source.text
-        self.parser = tables.parser().parse_interactive(source.text, "file")
-        self.state = self.parser.parser_state
-        self.lexer = self.parser.lexer_thread
+        self.parser: Any = cast("Any", tables.parser()).parse_interactive(source.text, "file")
+        self.state: Any = self.parser.parser_state
+        self.lexer: Any = self.parser.lexer_thread
         self.found: list[Diagnostic] = []
         self.blocks: list[Opening] = []
         self.owed = recover.owed(source.text)
@@ -75,16 +56,22 @@ class Reader:
     def read(self) -> Tree[Token]:
         """The tree; the letters are then in `found`."""
         self._head()
+        broken: Failure | None = None
         while True:
             try:
+                if broken is not None:
+                    broken = self._mend(broken)
                 self.advance()
                 return self.parser.feed_eof()
-            except (UnexpectedToken, UnexpectedCharacters, TooDeep) as error:
-                self._mend(error)
+            except (UnexpectedToken, UnexpectedCharacters, TooDeepError) as error:
+                broken = error
 
     def advance(self) -> None:
         """Read to the end of the file, or to the first thing that cannot be read."""
         for token in self.lexer.lex(self.state):
+            if len(self.found) > MOST_FAULTS:
+                self._restore()
+                break
             self._take(token)
         self._feed("_NL", "", len(self.text))
         self._close_all()
@@ -112,30 +99,16 @@ class Reader:
         if self.fresh and token.type != "_NL":
             self._close_left_open(token)
             self.start, self.fresh = start, False
-        self._measure(token)
+        if not self.depth.follow(token.type, len(self.blocks)):
+            raise TooDeepError(token)
         self.state.feed_token(token)
-        self.previous = str(token) if token.type not in _PLAIN or token in _CONTEXTUAL else ""
+        self.previous = str(token) if token.type not in WORDS or token in _CONTEXTUAL else ""
         if token.type == "LBRACE":
-            self.blocks.append(Opening(start, recover.indent(self.text, start), self.supposing))
+            self.blocks.append(Opening(start, self.supposing))
         elif token.type == "RBRACE":
             self.blocks.pop()
         if token.type in ("LBRACE", "_NL"):
             self._keep(start)
-
-    def _measure(self, token: Token) -> None:
-        kind = token.type
-        if kind in ("LPAR", "LSQB"):
-            self.links.append(Links())
-        elif kind in _CLOSERS and len(self.links) > 1:
-            inner = self.links.pop()
-            self.links[-1].now += max(inner.now, inner.most) + 1
-        elif kind in _LINKS:
-            self.links[-1].now += 1
-        elif kind in _BREAKS:
-            self.links[-1].most, self.links[-1].now = max(self.links[-1].most, self.links[-1].now), 0
-        opens = kind in ("LPAR", "LSQB", "LBRACE")
-        if (opens and len(self.blocks) + len(self.links) > DEEPEST) or self.links[-1].now > LONGEST:
-            raise TooDeep(token)
 
     def _feed(self, kind: str, text: str, offset: int) -> None:
         """A token that is not in the text, or not as it stands there."""
@@ -144,12 +117,12 @@ class Reader:
     # ---- blocks left open ----
 
     def _close_left_open(self, token: Token) -> None:
-        """Where a brace is owed, the margin tells whose: what stands further out than a block is outside it."""
+        """Where a brace is owed, the margin tells whose: a block ends before what is set in no further."""
         start = token.start_pos or 0
-        if not recover.opens_line(self.text, start):
+        if self.owed <= 0 or not self.blocks or not recover.opens_line(self.text, start):
             return
         margin = recover.indent(self.text, start) + (token.type == "RBRACE")
-        while self.owed > 0 and self.blocks and margin <= self.blocks[-1].indent:
+        while self.owed > 0 and self.blocks and margin <= recover.indent(self.text, self.blocks[-1].offset):
             block = self.blocks[-1]
             if not block.supposed:
                 outside = Label(Span(self.source, start, start + len(token)), "stands outside, by its margin")
@@ -170,33 +143,25 @@ class Reader:
 
     # ---- statements that cannot be read ----
 
-    def _mend(self, error: UnexpectedToken | UnexpectedCharacters | TooDeep) -> None:
-        fault = self.fault(error)
+    def _mend(self, error: Failure) -> None:
+        met = self.fault(error)
         if self.fresh:
-            self.start = fault.start
-        if len(self.found) >= MOST_FAULTS:
-            self._say(letter("SYN133", Span(self.source, fault.start, fault.end)))
-            self._restore()
-            self._go_to(len(self.text))
-        elif isinstance(error, TooDeep):
-            self._say(letter("SYN121", Span(self.source, fault.start, fault.end)))
-            self._skip(recover.end_of(self.text, self.start, whole=True).offset)
-        elif not (self._split(fault) or self._suppose_brace(fault)):
-            self._put_aside(fault)
+            self.start = met.start
+        if self.previous == "}":
+            if not self._split(met):
+                self._say(self._explain(met))
+                self._go_to(recover.end_of(self.text, met.start).offset)
+        elif isinstance(error, TooDeepError):
+            self._say(letter("SYN121", Span(self.source, met.start, met.end)))
+            end = recover.end_of(self.text, self.start, whole=True).offset
+            self._skip(end, saving=error.token.type != "LBRACE")
+        elif not (self._split(met) or self._suppose_brace(met)):
+            self._put_aside(met)
 
-    def fault(self, error: UnexpectedToken | UnexpectedCharacters | TooDeep) -> Fault:
+    def fault(self, error: Failure) -> Fault:
         """The situation in which reading failed."""
-        accepts = frozenset[str]() if isinstance(error, TooDeep) else frozenset(self.parser.accepts())
-        if isinstance(error, UnexpectedCharacters):
-            at = error.pos_in_stream or 0
-            return Fault(at, at + 1, self.text[at], accepts, self.previous)
-        token = error.token
-        start = token.start_pos or 0
-        if token.type in ("_NL", "RBRACE", "$END"):
-            return Fault(start, start + (token.type == "RBRACE"), "end", accepts, self.previous)
-        slashes = "//" in (self.text[start : start + 2], self.text[max(0, start - 1) : start + 1])
-        kind = "//" if slashes else token.type if token.type in _PLAIN else str(token)
-        return Fault(start, start + len(token), kind, accepts, self.previous)
+        accepts = frozenset[str]() if isinstance(error, TooDeepError) else frozenset(self.parser.accepts())
+        return fault(error, self.text, accepts, self.previous)
 
     def _split(self, fault: Fault) -> bool:
         """Two statements on one line: a new line is supposed between them."""
@@ -234,9 +199,6 @@ class Reader:
 
     def _put_aside(self, fault: Fault) -> None:
         """The statement cannot be saved whole: say why, keep its name, go on behind it."""
-        if self.previous == "}":
-            self._say(self._explain(fault))
-            return self._go_to(recover.end_of(self.text, fault.start).offset)
         header = recover.header(self.text, self.start)
         if header and header[1] > fault.start:
             self._say(self._explain(fault))
@@ -257,14 +219,18 @@ class Reader:
     def _end_of_open_string(self, end: int) -> int:
         """An open string in a one-line block has swallowed the block's brace."""
         line = self.text[self.start : end].rstrip()
-        if not self.blocks or not line.endswith("}") or "\n" in self.text[self.blocks[-1].offset : self.start]:
+        if (
+            not self.blocks
+            or not line.endswith("}")
+            or "\n" in self.text[self.blocks[-1].offset : self.start]
+        ):
             return end
         self.owed -= 1
         return self.start + len(line) - 1
 
-    def _skip(self, end: int) -> None:
+    def _skip(self, end: int, saving: bool = True) -> None:
         self._restore()
-        for word in recover.salvage(self.text, self.start, end):
+        for word in recover.salvage(self.text, self.start, end) if saving else ():
             self._feed(*word)
         self.owed -= recover.owed(self.text[self.start : end])
         self._go_to(end)
@@ -275,7 +241,11 @@ class Reader:
         return explain(fault, self.source, first_fault)
 
     def _say(self, written: Diagnostic) -> None:
-        self.found.append(written)
+        """One more letter, up to a sensible number; `advance` then stops."""
+        if len(self.found) < MOST_FAULTS:
+            self.found.append(written)
+        elif len(self.found) == MOST_FAULTS and written.span:
+            self.found.append(letter("SYN133", written.span))
 
     def _at(self, offset: int) -> Span:
         return Span(self.source, offset, offset + 1)
@@ -289,19 +259,18 @@ class Reader:
     def _keep(self, start: int) -> None:
         """Remember the parser as it is where a statement begins."""
         values: list[Any] = self.state.value_stack
-        lengths = [len(value.children) if isinstance(value, Tree) else 0 for value in values]
+        lengths = [len(_children(value)) for value in values]
         self.kept = (list(self.state.state_stack), list(values), lengths)
         self.start, self.fresh, self.previous = start, True, ""
-        self.links = [Links()]
+        self.depth = Depth()
 
     def _restore(self) -> None:
         """The parser as it was where the statement began; Lark grows lists in place, so they are cut back."""
         states, values, lengths = self.kept
         for value, length in zip(values, lengths, strict=True):
-            if isinstance(value, Tree):
-                del value.children[length:]
+            del _children(value)[length:]
         self.state.state_stack[:], self.state.value_stack[:] = states, values
-        self.fresh, self.previous, self.links = True, "", [Links()]
+        self.fresh, self.previous, self.depth = True, "", Depth()
 
 
 def first_fault(text: str) -> Fault | None:
@@ -312,6 +281,10 @@ def first_fault(text: str) -> Fault | None:
     except (UnexpectedToken, UnexpectedCharacters) as error:
         return reader.fault(error)
     return None
+
+
+def _children(value: Any) -> list[Any]:
+    return cast("Any", value).children if isinstance(value, Tree) else []
 
 
 def _line_end(text: str, offset: int) -> int:

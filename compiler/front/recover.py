@@ -13,7 +13,7 @@ from dataclasses import dataclass
 Word = tuple[str, str, int]
 """A token to feed: its type, its text and the offset at which it stands."""
 
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*+"  # possessive: a line of a megabyte must not be tried from every letter
 _PATH = rf"{_NAME}(?:\.{_NAME})*"
 _SWORN = r"import|param|let|next|expect|require|set|scale|repeat|each"
 _PIECE = re.compile(r'"(?:\\.|[^"\\\n])*"?|\'[^\'\n]*\'|#[^\n]*|//[^\n]*|[\n;{}()\[\]]')
@@ -22,10 +22,12 @@ _STATEMENT = re.compile(
     rf"|{_NAME}(?:[ \t]+{_NAME})?(?:[ \t]+like[ \t]+{_PATH})?[ \t]*\{{)"
 )
 _ARROW = re.compile(r"(?:\r?\n[ \t]*(?:#[^\n]*)?)*\n[ \t]*(?:->|~>)")
+_MARGIN = re.compile(r"[ \t]*")
 _BLANK = re.compile(r"(?:\s|#[^\n]*)*")
-_LOOP_HEADER = re.compile(rf"(repeat|each)\b([^{{}}\n]*)\{{")
-_BLOCK_HEADER = re.compile(rf"({_NAME})(?:[ \t]+({_NAME}))?[^={{}}\n#;]*\{{")
+_LOOP_HEADER = re.compile(r"(repeat|each)\b([^{}\n]*)\{")
+_BLOCK_HEADER = re.compile(rf"({_NAME})(?:[ \t]++({_NAME}))?[^={{}}\n#;]*\{{")
 _FIELD = re.compile(rf"({_PATH})\b[ \t]*+(?!{_NAME})(?!\{{)")
+_TWO_NAMES = re.compile(rf"({_NAME})[ \t]+({_NAME})\b(?![ \t]*=)")
 _NAMED = re.compile(rf"(let|param|next)[ \t]+({_NAME})")
 _ALIAS = re.compile(rf"import\b[^\n]*\bas[ \t]+({_NAME})")
 
@@ -51,13 +53,15 @@ def begins_statement(text: str, offset: int) -> bool:
 def indent(text: str, offset: int) -> int:
     """How far the line of an offset is set in."""
     start = text.rfind("\n", 0, offset) + 1
-    line = text[start : _line_end(text, start)]
-    return len(line) - len(line.lstrip(" \t"))
+    blanks = _MARGIN.match(text, start)
+    return len(blanks[0]) if blanks else 0
 
 
 def opens_line(text: str, offset: int) -> bool:
     """Whether only blanks stand before the offset on its line."""
-    return text[text.rfind("\n", 0, offset) + 1 : offset].strip(" \t") == ""
+    while offset > 0 and text[offset - 1] in " \t":
+        offset -= 1
+    return offset == 0 or text[offset - 1] == "\n"
 
 
 def after_blanks(text: str, offset: int) -> int:
@@ -73,9 +77,8 @@ def end_of(text: str, start: int, whole: bool = False) -> End:
     open bracket carries it on to the next line, unless a statement begins
     there; `whole` carries an open brace on to its end, whatever stands between.
     """
-    margin = indent(text, start)
     brackets: list[int] = []
-    braces = 0
+    braces = following = 0
     for piece in _PIECE.finditer(text, start):
         mark, at = piece[0], piece.start()
         if mark in "([":
@@ -90,18 +93,19 @@ def end_of(text: str, start: int, whole: bool = False) -> End:
             braces -= 1
         elif mark == ";" and not brackets and not braces:
             return End(at, None)
-        elif mark == "\n" and not (whole and braces) and _line_ends(text, at, bool(brackets), braces, margin):
-            return End(at, brackets[0] if brackets else None)
+        elif mark == "\n" and at >= following and not (whole and braces):
+            following = after_blanks(text, at)
+            if _line_ends(text, at, following, bool(brackets), indent(text, start) if braces else None):
+                return End(at, brackets[0] if brackets else None)
     return End(len(text), brackets[0] if brackets else None)
 
 
-def _line_ends(text: str, newline: int, in_bracket: bool, braces: int, margin: int) -> bool:
-    if braces:
-        following = after_blanks(text, newline)
+def _line_ends(text: str, newline: int, following: int, in_bracket: bool, margin: int | None) -> bool:
+    """Whether a statement ends with its line; inside braces, `margin` is how far it is set in itself."""
+    if margin is not None:
         return indent(text, following) <= margin and begins_statement(text, following)
     if not in_bracket:
         return _ARROW.match(text, newline) is None
-    following = after_blanks(text, newline)
     return following == len(text) or text[following] == "}" or _is_statement(text, following)
 
 
@@ -171,7 +175,7 @@ def salvage(text: str, start: int, end: int) -> list[Word]:
         return []
     if field := _FIELD.match(text, start, end):
         return [*_path(field[1], start), *_hole(field.end(1), end)]
-    block = re.compile(rf"({_NAME})[ \t]+({_NAME})").match(text, start, end)
+    block = _TWO_NAMES.match(text, start, end)
     if block is None:
         return []
     words: list[Word] = [("NAME", block[1], start), ("NAME", block[2], block.start(2))]

@@ -37,7 +37,7 @@ STUMBLES = (
         "SYN111",
         "single-quotes",
         "text stands between double quotes",
-        "write `\"` on both sides",
+        'write `"` on both sides',
         ("x = 'abc'", "x = f('a')", "corpus 'web' { }", "x = 'abc"),
         marks=r"'([^'\"\n]*)'|'",
         instead=r'"\1"',
@@ -158,6 +158,13 @@ STUMBLES = (
         ),
         marks=",",
         instead="",
+    ),
+    Stumble(
+        "SYN137",
+        "name-of-two-words",
+        "a field's name is one word",
+        "join the words with `_`",
+        ("learning rate = 1", "b { learning rate = 1 }"),
     ),
     # ---- timelines, and gates before them: both wait for an `at`
     Stumble(
@@ -281,14 +288,32 @@ STUMBLES = (
         "missing-comma",
         "a comma is missing before this",
         "separate items with `,`",
-        ("x = [1 2]", "x = [a b]", 'x = ["a" "b"]', "x = f(a b)", "x = f(1 2)", "x = f(a: 1 b: 2)", "x = [1\n 2]"),
+        (
+            "x = [1 2]",
+            "x = [a b]",
+            'x = ["a" "b"]',
+            "x = f(a b)",
+            "x = f(1 2)",
+            "x = f(a: 1 b: 2)",
+            "x = [1\n 2]",
+        ),
     ),
     Stumble(
         "SYN132",
         "stray-bracket",
         "this bracket closes nothing",
         "take it out, or open it",
-        ("x = 1)", "x = 1]", "x = [1)", "x = f(1]", "x = (1]", "x = )", "expect a)", "x = 1 -> 2 at 3)", "x = [a])"),
+        (
+            "x = 1)",
+            "x = 1]",
+            "x = [1)",
+            "x = f(1]",
+            "x = (1]",
+            "x = )",
+            "expect a)",
+            "x = 1 -> 2 at 3)",
+            "x = [a])",
+        ),
     ),
     # ---- recognised by hand
     Stumble(
@@ -304,7 +329,13 @@ STUMBLES = (
         "missing-brace",
         "a block's fields go between `{` and `}`",
         "write `{` at the end of the block's first line",
-        ("corpus web tokens = 5T }", "train a\n  x = 1\n}", "train a\n{\n  x = 1\n}", "train a", "each a for b in c"),
+        (
+            "corpus web tokens = 5T }",
+            "train a\n  x = 1\n}",
+            "train a\n{\n  x = 1\n}",
+            "train a",
+            "each a for b in c",
+        ),
         taught=False,
     ),
     Stumble(

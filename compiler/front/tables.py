@@ -16,7 +16,7 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lark
 from lark import Lark
@@ -60,7 +60,8 @@ def stamp() -> str:
 
 def write() -> None:
     """Build the tables and put them where `parser` finds them."""
-    data, memo = cast("tuple[dict[str, Any], dict[int, Any]]", build().memo_serialize([TerminalDef, Rule]))
+    lark_parser: Any = build()
+    data, memo = lark_parser.memo_serialize([TerminalDef, Rule])
     for option in _SET_ON_LOADING:
         del data["options"][option]
     for option in ("transformer", "lexer_callbacks", "_plugins"):
