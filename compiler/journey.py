@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from . import front
 from .diagnostics.diagnostic import Diagnostic, Severity, in_order
-from .front import ast
+from .front import ast, load, parse
 from .graph.blocks.arch import Arch
 from .graph.blocks.init import Init
 from .graph.blocks.mix import Mix
@@ -51,18 +50,18 @@ class Journey:
 
 def read(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
     """A spec's tree.  Raises OSError where the file cannot be read."""
-    source, letters = front.load(path)
+    source, letters = load(path)
     if source is None:
         return None, letters
-    file, found = front.parse(source)
+    file, found = parse(source)
     return file, letters + found
 
 
 def text_to_tree(journey: Journey) -> None:
-    journey.source, letters = front.load(journey.path)
+    journey.source, letters = load(journey.path)
     journey.letters += letters
     if journey.source:
-        journey.file, found = front.parse(journey.source)
+        journey.file, found = parse(journey.source)
         journey.letters += found
 
 
@@ -89,7 +88,8 @@ def blocks_to_graph(journey: Journey) -> None:
     if journey.builder is None:
         return
     blocks = {name: block for name, block in journey.builder.blocks.items() if block is not None}
-    journey.letters += cycles(blocks)
+    rings = cycles(blocks)
+    journey.letters += rings
     pipelines = [block for block in blocks.values() if isinstance(block, Pipeline)]
     written = (
         [s for s in journey.file.body if isinstance(s, ast.Block) and s.kind.text == "pipeline"]
@@ -101,7 +101,7 @@ def blocks_to_graph(journey: Journey) -> None:
         headline = "a spec has one `pipeline` block" + ("" if written else ", and this has none")
         help = () if written else ("name the recipe: `pipeline my_recipe {}`",)
         journey.letters.append(letter("LIN107", headline, span, help=help))
-    if pipelines:
+    if pipelines and not rings:
         order = {name: index for index, name in enumerate(journey.scope.names)} if journey.scope else {}
         ordered = sorted(blocks.items(), key=lambda item: order.get(item[0], len(order)))
         journey.graph = Graph(pipelines[0], dict(ordered), journey.builder.derived)

@@ -178,13 +178,15 @@ def _misfit(quantity: Quantity, kind: Kind) -> Misfit:
 
 
 def settle_like(quantity: Quantity, dims: Dims) -> Quantity | Misfit:
-    """A waiting prefix decided by the dimensions of a neighbour in a sum or comparison."""
+    """A waiting prefix, or bare digits where they will do, decided by a neighbour in a sum or comparison."""
     if dims == () and not quantity.prefix:
         return quantity
     kind = next((kind for kind in _KINDS if kind.dims[0] == dims), None)
     if quantity.prefix and kind is None:
         return Misfit("UNI101", f"the prefix `{quantity.prefix}` needs a noun here")
-    return _prefixed(quantity.value, quantity.prefix, kind) if quantity.prefix and kind else quantity
+    if kind and (quantity.prefix or (quantity.dims == () and kind.bare)):
+        return _prefixed(quantity.value, quantity.prefix, kind)
+    return quantity
 
 
 # ---- arithmetic ------------------------------------------------------------------
@@ -217,16 +219,16 @@ def alike(left: Quantity, right: Quantity) -> tuple[Quantity, Quantity] | Misfit
     """Both in the same dimensions, or why that cannot be; zero fits everything."""
     if left.prefix and left.prefix == right.prefix:
         return left, right
+    for zero, other in ((left, right), (right, left)):
+        if zero.value == 0 and zero.dims == () and not zero.prefix:
+            flat = replace(other, value=Fraction(0))
+            return (flat, other) if zero is left else (other, flat)
     one, other = settle_like(left, right.dims), settle_like(right, left.dims)
     if isinstance(one, Misfit):
         return one
     if isinstance(other, Misfit):
         return other
     if one.dims != other.dims:
-        for zero, like in ((one, other), (other, one)):
-            if zero.value == 0 and zero.dims == ():
-                flat = Quantity(Fraction(0), like.dims)
-                return (flat, like) if zero is one else (like, flat)
         return Misfit("UNI103", f"{name(one.dims)} and {name(other.dims)} do not mix")
     return one, other
 

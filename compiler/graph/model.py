@@ -13,7 +13,7 @@ from ..diagnostics.diagnostic import Diagnostic, Label
 from .blocks.pipeline import Pipeline
 from .derive import Derived
 from .letters import letter
-from .schema import Block, references
+from .schema import Block
 
 B = TypeVar("B", bound=Block)
 
@@ -32,9 +32,7 @@ class Graph:
 
 def cycles(blocks: dict[str, Block]) -> list[Diagnostic]:
     """A letter for each ring of blocks that wait for each other."""
-    sorter = TopologicalSorter(
-        {name: [ref.address for ref in references(block)] for name, block in blocks.items()}
-    )
+    sorter = TopologicalSorter({name: block.needs() for name, block in blocks.items()})
     try:
         sorter.prepare()
     except CycleError as error:

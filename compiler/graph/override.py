@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..diagnostics.diagnostic import Diagnostic
-from ..front import ast
-from ..front.parse import parse_setting
+from ..front import ast, parse
 from ..text import Source
 from .letters import unknown
 
@@ -19,9 +18,10 @@ def override(file: ast.File, settings: tuple[str, ...]) -> tuple[ast.File, list[
     """The tree with each `path=value` put in its place."""
     letters: list[Diagnostic] = []
     for setting in settings:
-        field, found = parse_setting(Source("--set", setting))
+        written, found = parse(Source("--set", f"lehr 1\n{setting}\n"))
         letters.extend(found)
-        if field is None:
+        field = written.body[0] if written.body else None
+        if not isinstance(field, ast.Field):
             continue
         body, done = _replace(file.body, field)
         if done:

@@ -104,9 +104,8 @@ def lay(
         return None, letters
     walk = _Walk(stage, tracks, length)
     walk.run()
-    return (
-        Course(tuple(walk.stretches), length) if walk.stretches and not walk.letters else None
-    ), walk.letters
+    course = Course(tuple(walk.stretches), length) if walk.stretches and not walk.letters else None
+    return course, walk.letters + walk.warnings
 
 
 class _Walk:
@@ -115,6 +114,7 @@ class _Walk:
         self.tokens, self.steps = Fraction(0), 0
         self.stretches: list[Stretch] = []
         self.letters: list[Diagnostic] = []
+        self.warnings: list[Diagnostic] = []
 
     def run(self) -> None:
         while not self.letters:
@@ -130,12 +130,13 @@ class _Walk:
             self.letters += [self._backward(track) for distance, track in due if distance < 0]
             near = min((distance for distance, _ in due), default=left)
             self.letters += [
-                self._beyond(track) for distance, track in due if distance >= left and near >= left
+                self._beyond(track) for _, track in due if self._is_beyond(track.legs[0], left, step_tokens)
             ]
             if self.letters:
                 return
             self._take(min(near, left), step_tokens)
             if near >= left:
+                self.warnings += [self._vanished(track) for _, track in due]
                 return
             for distance, track in due:
                 if distance == near:
@@ -177,6 +178,12 @@ class _Walk:
             return nearest_step(value) - self.steps
         return nearest_step((value - self.tokens) / step_tokens)
 
+    def _is_beyond(self, leg: Leg, left: int, step_tokens: Fraction) -> bool:
+        """At or after the end.  Rounding to a step does not count: a point before the end stays before it."""
+        if leg.point.dims == () or leg.point.dims == self.length.dims:
+            return leg.point.value >= (1 if leg.point.dims == () else self.length.value)
+        return self._distance(leg, step_tokens) > left
+
     # ---- letters ---------------------------------------------------------------------
 
     def _ragged(self, step_tokens: Fraction, context: int) -> Diagnostic:
@@ -201,6 +208,12 @@ class _Walk:
         name, point = self.stage.address, track.legs[0].point_span
         said = "before the point that precedes it"
         return letter("SCH102", f"`{track.field}` of `{name}` goes back in time", point, said, stage=name)
+
+    def _vanished(self, track: _Track) -> Diagnostic:
+        name, point = self.stage.address, track.legs[0].point_span
+        headline = f"`{track.field}` of `{name}` changes so late that no step is left for it"
+        notes = (f"`{name}` has {digits(self.steps)} steps, and the point falls on the last one's end",)
+        return letter("SCH211", headline, point, notes=notes, stage=name)
 
     def _beyond(self, track: _Track) -> Diagnostic:
         name, unit = self.stage.address, "steps" if self.length.dims == STEPS else "tokens"

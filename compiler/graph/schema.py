@@ -84,6 +84,10 @@ class Block(Schema):
     def ref(self) -> Ref:
         return Ref(self.address, self.kind)
 
+    def needs(self) -> list[str]:
+        """Addresses of the blocks that this one names, in reading order."""
+        return [ref.address for ref in references(self)]
+
 
 def references(value: Any) -> list[Ref]:
     """Every block that a value names, in reading order."""

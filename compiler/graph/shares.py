@@ -51,7 +51,7 @@ def diets(source: str, blocks: Blocks, start: int, course: Course, end: int) -> 
 
 
 def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
-    """The mix by itself: shares add up to 100 % at every point, and none is negative or curved."""
+    """The mix by itself: shares add up to 100 % at every point, and none is curved."""
     if not mix.shares:
         return [
             letter(
@@ -168,9 +168,6 @@ def _read(laid: list[Piece], place: Fraction, side: int) -> Fraction:
 def _unbalanced(mix: Mix, laid: dict[str, list[Piece]], place: Fraction, side: int) -> Diagnostic | None:
     own = {name: _read(line, place, side) for name, line in laid.items()}
     total, rest = sum(own.values(), start=Fraction(0)), any(_is_rest(line) for line in mix.shares.values())
-    for name, share in own.items():
-        if share < 0:
-            return letter("DAT103", f"the share of `{name}` is negative", mix.span(name), _percent(share))
     if total == 1 and not rest:
         return None
     if rest and total <= 1:

@@ -19,4 +19,7 @@ class Mix(Block):
     kind: ClassVar[str] = "mix"
     any_field: ClassVar[Holds | None] = Holds(kind="ratio", moves=True, words=("rest",))
 
+    def needs(self) -> list[str]:
+        return list(self.shares)
+
     shares: Annotated[dict[str, Timeline], "free"] = Field(description="Share by corpus or mix.")

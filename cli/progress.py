@@ -1,0 +1,136 @@
+"""A run on the screen: one line per step, rendered from the run's events.
+
+On a terminal the running step is rewritten in place; elsewhere there are plain
+lines only, so that a log stays readable.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+import click
+
+from ..compiler.plan import model
+from ..compiler.units import digits
+
+VERB = 12  # columns of the verb, right-aligned as cargo has it
+
+
+class Screen:
+    """Shows events as they come: `with Screen(plan, colour=True) as screen: run(plan, say=screen)`."""
+
+    def __init__(self, plan: model.Plan, *, colour: bool) -> None:
+        self.plan, self.colour = plan, colour
+        self.wide = max(len(step.address) for step in plan.steps)
+        self.live = _Live() if sys.stderr.isatty() else None
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.live.clear()
+
+    def line(self, verb: str, text: str, colour: str = "green") -> None:
+        if self.live:
+            self.live.clear()
+        head = verb.rjust(VERB)
+        click.echo(f"{click.style(head, fg=colour, bold=True) if self.colour else head} {text}", err=True)
+
+    def __call__(self, event: Any) -> None:
+        address, facts = event.step, event.facts
+        match event.event:
+            case "progress" if self.live:
+                self.live.show(f"{'Running'.rjust(VERB)} {address.ljust(self.wide)}  {_progress(facts)}")
+            case "resumed":
+                self.line("Resuming", f"{address.ljust(self.wide)}  at step {digits(facts['step'])}", "cyan")
+            case "done":
+                told = summary(self.plan.step(address), facts.get("facts", {}))
+                self.line(
+                    "Done",
+                    f"{address.ljust(self.wide)}  {told.ljust(58)} {_seconds(facts.get('seconds', 0)):>8}",
+                )
+            case "checkpoint_corrupt":
+                self.line(
+                    "Warning", f"checkpoint {facts['path']} fails its checksum and is not used", "yellow"
+                )
+            case "artifact_altered":
+                self.line(
+                    "Warning", f"{address.ljust(self.wide)}  {facts.get('reason', 'was altered')}", "yellow"
+                )
+            case _:
+                pass
+
+
+class _Live:
+    """One line of a terminal, written over and over."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.width = Console(stderr=True).width
+
+    def show(self, text: str) -> None:
+        sys.stderr.write(f"\r{text[: self.width - 1]}\x1b[K")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def _progress(facts: dict[str, Any]) -> str:
+    done, total = facts["step"], facts["of"]
+    filled = round(20 * done / total)
+    bar = "█" * filled + "░" * (20 - filled)
+    parts = [f"{bar} {done / total:4.0%}", f"{digits(done)} of {digits(total)}"]
+    if "loss" in facts:
+        parts.append(f"loss {facts['loss']:.3f}  context {facts['context']}")
+        parts.append(f"{digits(round(facts['tokens_per_second']))} tok/s")
+    return "  ".join(parts)
+
+
+def summary(step: model.Step, facts: dict[str, Any]) -> str:
+    """What a finished step came to, in a few words."""
+    match step.work:
+        case model.CorpusWork() if "documents" in facts:
+            return f"{_documents(facts['documents'])} documents"
+        case model.TokenizerWork() if "vocab" in facts:
+            mean = ", ".join(f"{name} {value:.2f}" for name, value in facts["bytes_per_token"].items())
+            return f"{digits(facts['vocab'])} entries; bytes a token: {mean}"
+        case model.TokenizeWork() if "tokens" in facts:
+            return f"{_documents(facts['tokens'])} tokens"
+        case model.InitWork():
+            return f"{digits(facts['params'])} params"
+        case model.TrainWork():
+            return (
+                f"{digits(facts['steps'])} steps, {digits(facts['tokens'])} tokens, loss {facts['loss']:.3f}"
+            )
+        case model.EvalWork():
+            return "  ".join(_score(name, score) for name, score in facts["scores"].items())
+        case model.ReleaseWork():
+            return ", ".join(facts["files"])
+        case _:
+            return ""
+
+
+def _documents(counts: Any) -> str:
+    if isinstance(counts, dict):
+        return ", ".join(f"{name} {digits(count)}" for name, count in counts.items())
+    return digits(counts)
+
+
+def _score(name: str, score: dict[str, Any]) -> str:
+    return (
+        f"{name} {score['perplexity']:.1f}"
+        if score["suite"] == "perplexity"
+        else f"{name} {score['exact']:.0%}"
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f}s" if seconds < 60 else f"{int(seconds // 60)}m {int(seconds % 60):02}s"
