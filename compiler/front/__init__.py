@@ -10,7 +10,7 @@ from pathlib import Path
 from ..diagnostics.diagnostic import Diagnostic, in_order
 from ..text import Source, Span
 from .ast import File
-from .load import load, too_large
+from .source import load, too_large
 
 __all__ = ["load", "parse", "read"]
 
@@ -26,7 +26,7 @@ def parse(source: Source) -> tuple[File, list[Diagnostic]]:
     if letter := too_large(source):
         return File(Span(source, 0, 0), 1, ()), [letter]
     from .build import build  # Lark takes 30 ms to import, and `lehr --help` does without it
-    from .parse import Reader
+    from .reader import Reader
 
     reader = Reader(source)
     tree = reader.read()

@@ -1,7 +1,7 @@
 """From Lark's tree to ours: nodes with a span each.
 
-Comes after `parse` and `comments`; what it makes is all that later passes see
-of a file.  Depth is bounded by `parse`, so it may walk by recursion.
+Comes after `reader` and `comments`; what it makes is all that later passes see
+of a file.  Depth is bounded by `reader`, so it may walk by recursion.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How deep an expression grows while it is read.
 
-The passes that follow walk the tree by recursion, so `parse` stops here what
+The passes that follow walk the tree by recursion, so `reader` stops here what
 would be too deep for them.  The count is generous: it adds what may be nested.
 """
 

@@ -1,6 +1,6 @@
 """The situation in which reading failed.
 
-Made by `parse` from what Lark raises; `letters` finds the words for it.
+Made by `reader` from what Lark raises; `letters` finds the words for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is said about a fault: the row of `stumbles` that fits, put on the spot.
 
-`parse` brings a `Fault`, a plain description of the situation; this module
+`reader` brings a `Fault`, a plain description of the situation; this module
 compares it with the situations that the examples lead to and writes the letter.
 What matters of a situation is which tokens could have stood here (operators and
 line ends apart, for those can nearly always), what stands here, and the word

@@ -1,6 +1,6 @@
 """Where a broken statement ends, and what of it can be saved.
 
-Pure questions about the text, asked by `parse` when a statement cannot be read.
+Pure questions about the text, asked by `reader` when a statement cannot be read.
 Braces and brackets in the part that is skipped are counted, so that a broken
 one-line block does no harm to its neighbours.
 """

@@ -1,6 +1,6 @@
 """From a path to a source: bytes read once, decoded with care.
 
-The first step of the journey.  What is wrong in the file is a letter; a path
+The first step of the journey; `reader` comes next.  What is wrong in the file is a letter; a path
 that is missing or cannot be read raises `OSError`, for the command line to tell.
 """
 
