@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .diagnostic import Diagnostic, Severity
-from .excerpt import ASCII, BOX, excerpt, margin
+from .excerpt import ASCII, BOX, Row, excerpt, margin
 
 _SEVERITY = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
 _STYLES = {"frame": "34", "secondary": "34", "help": "32", "strong": "1"}
@@ -27,12 +27,19 @@ def _letter(diagnostic: Diagnostic, colour: bool, unicode: bool, width: int) -> 
     head = _paint(f"{diagnostic.severity}[{diagnostic.code}]", "primary", styles)
     yield f"{head}{_paint(f': {diagnostic.headline}', 'strong', styles)}"
     for row in excerpt(diagnostic.labels, BOX if unicode else ASCII, width) if diagnostic.labels else ():
-        yield "".join(_paint(piece, style, styles) for piece, style in row).rstrip()
+        yield "".join(_paint(piece, style, styles) for piece, style in _trimmed(row))
     indent = " " * (margin(diagnostic.labels) + 1)
     for style, remark in _remarks(diagnostic):
         lines = [line.rstrip() for line in remark.split("\n")]
         yield f"{indent}{_paint('=', 'frame', styles)} {_paint(lines[0], style, styles)}"
         yield from (f"{indent}  {_paint(line, style, styles)}".rstrip() for line in lines[1:])
+
+
+def _trimmed(row: Row) -> Row:
+    """The row without blanks at its end."""
+    while row and not row[-1][0].strip():
+        row = row[:-1]
+    return [*row[:-1], (row[-1][0].rstrip(), row[-1][1])] if row else row
 
 
 def _remarks(diagnostic: Diagnostic) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,8 @@ def test_tables_can_be_written_and_read_back(tmp_path, monkeypatch):
 
 def test_only_newlines_inside_brackets_are_dropped():
     parser = tables.parser()
-    kinds = [token.type for token in parser.parse_interactive("lehr 1\nx = [a,\nb]\n", "file").exhaust_lexer()]
+    kinds = [
+        token.type for token in parser.parse_interactive("lehr 1\nx = [a,\nb]\n", "file").exhaust_lexer()
+    ]
     assert kinds.count("_NL") == 2
     assert Newlines.always_accept == ("_NL",)

@@ -12,10 +12,57 @@ from lehr.compiler.front import parse
 from lehr.compiler.text import Source
 
 SPECS = Path(__file__).parent / "specs"
-SIGNS = ["lehr 1", "\n", "\r\n", " ", "\t", ";", "{", "}", "(", ")", "[", "]", "=", "==", "->", "~>", "..", ","]
+SIGNS = [
+    "lehr 1",
+    "\n",
+    "\r\n",
+    " ",
+    "\t",
+    ";",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "=",
+    "==",
+    "->",
+    "~>",
+    "..",
+    ",",
+]
 SIGNS += [":", ".", "*", "/", "+", "-", "%", '"', "'", "#", "//", "$", "${", "\0", "\x85", "é", "a", "b", "1"]
-SIGNS += ["2,5T", "128k context", "at", "by", "via", "like", "of", "for", "in", "if", "then", "else", "not", "end"]
-SIGNS += ["import", "param", "let", "next", "expect", "require", "set", "scale", "repeat", "each", "carry", "as"]
+SIGNS += [
+    "2,5T",
+    "128k context",
+    "at",
+    "by",
+    "via",
+    "like",
+    "of",
+    "for",
+    "in",
+    "if",
+    "then",
+    "else",
+    "not",
+    "end",
+]
+SIGNS += [
+    "import",
+    "param",
+    "let",
+    "next",
+    "expect",
+    "require",
+    "set",
+    "scale",
+    "repeat",
+    "each",
+    "carry",
+    "as",
+]
 
 
 def survives(text: str) -> None:

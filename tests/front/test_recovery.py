@@ -51,7 +51,9 @@ def test_twelve_faults_are_twelve_letters():
 
 def test_every_block_of_a_broken_file_is_there_with_its_fields():
     blocks = [s for s in tree(RICH).body if isinstance(s, ast.Block)]
-    names = {b.name.text: [f.path[0].text for f in b.body if isinstance(f, ast.Field)] for b in blocks if b.name}
+    names = {
+        b.name.text: [f.path[0].text for f in b.body if isinstance(f, ast.Field)] for b in blocks if b.name
+    }
     assert names == {
         "a": ["from", "tokens", "batch", "lr", "context", "data", "good"],
         "web": ["tokens"],
@@ -97,7 +99,10 @@ def test_the_margin_tells_which_block_was_left_open():
 
 def test_a_block_open_at_the_end_shows_every_brace_that_is_open():
     _, (letter,) = parse(Source("x.lehr", "lehr 1\na { b {"))
-    assert [(label.span.column, label.text) for label in letter.labels] == [(7, "opened here"), (3, "and this one")]
+    assert [(label.span.column, label.text) for label in letter.labels] == [
+        (7, "opened here"),
+        (3, "and this one"),
+    ]
 
 
 def test_an_open_bracket_is_shown_where_it_was_opened():
@@ -135,7 +140,14 @@ WAYS = (
     ("SYN106", "corpus c{} x = 1 }}"),
     ("SYN105", "expect x{} = 1"),
 )
-SOUND = ("y{} = 1", "y{} = 8k -> 16k at 2T\n    -> 32k at 3T", "b{} {{ x = 1 }}", "expect y{} == 1", "# why", "")
+SOUND = (
+    "y{} = 1",
+    "y{} = 8k -> 16k at 2T\n    -> 32k at 3T",
+    "b{} {{ x = 1 }}",
+    "expect y{} == 1",
+    "# why",
+    "",
+)
 
 
 @st.composite

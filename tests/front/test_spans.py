@@ -62,7 +62,9 @@ def test_a_statement_of_a_recipe_reads_the_same_from_its_span(path: Path):
 
 
 NAMES = st.sampled_from(["a", "b", "round", "at", "end", "of_", "x1"])
-NUMBERS = st.sampled_from(["1", "0.5", "15.6T", "128k context", "9k steps", "17%", "8e-5", "20_000", "2.50USD"])
+NUMBERS = st.sampled_from(
+    ["1", "0.5", "15.6T", "128k context", "9k steps", "17%", "8e-5", "20_000", "2.50USD"]
+)
 STRINGS = st.sampled_from(['"s"', '"a${b.c}d"', '"\\n\\$"', '""', '"é${1 + 2}"'])
 ATOMS = st.one_of(NAMES, NUMBERS, STRINGS)
 OPERATORS = st.sampled_from(["+", "-", "*", "/", "of", "and", "or"])
