@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -11,10 +12,21 @@ from ..compiler.plan.model import Plan
 
 @click.group("export", short_help="Hand it to others.")
 def verb() -> None:
-    """Write what other programs read."""
+    """Write what other programs and people read."""
 
 
 @verb.command("schema")
 def schema() -> None:
     """The JSON Schema of the plan, on standard output."""
     click.echo(json.dumps(Plan.model_json_schema(), indent=2, sort_keys=True))
+
+
+@verb.command("manual")
+@click.argument("folder", type=click.Path(file_okay=False))
+def manual(folder: str) -> None:
+    """The generated pages of the manual, into FOLDER: every block kind with its fields."""
+    from ..compiler.tools.manual import blocks
+    from ..runtime.store.atomic import write_bytes
+
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    write_bytes(Path(folder) / "blocks.md", blocks().encode())

@@ -23,6 +23,7 @@ CONTRACT: dict[str, set[str]] = {
     "compiler.plan.model": {"pydantic"},
     "compiler.plan.library": set(),
     "compiler.journey": COMPILER | {"compiler.front", "compiler.graph"},
+    "compiler.tools": COMPILER | {"compiler.front", "compiler.graph", "compiler.plan", "pydantic", "jinja2"},
     "compiler": {"compiler"},
     "kernels": {"torch", "triton"},
     "runtime.errors": set(),

@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lehr.compiler.units import KINDS, Misfit, Quantity, alike, digits, over, plus, read, settle, show, times
 
 

@@ -1,6 +1,7 @@
 """Timelines laid on steps: the arithmetic that people get wrong."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -142,7 +143,7 @@ def test_pieces_leave_no_gap_and_meet_every_target(legs: list[tuple[bool, Fracti
     found = pieces(Fraction(1), laid, Fraction(end))
     assert found[0].start == 0
     assert found[-1].end >= end
-    assert all(left.end == right.start for left, right in zip(found, found[1:], strict=False))
+    assert all(left.end == right.start for left, right in pairwise(found))
     for _, value, point, _ in laid:
         assert value_at(found, point, Fraction(1)) == value or point >= found[-1].end
 

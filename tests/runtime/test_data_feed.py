@@ -5,6 +5,7 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
+
 from lehr.compiler.plan.model import AdamW, Phase, Share, TrainWork
 from lehr.runtime.parts.data.feed import IGNORED, Batch, Feed
 from lehr.runtime.parts.data.heldout import spread, windows

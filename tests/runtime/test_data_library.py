@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from lehr.compiler.plan.library import digest, library_files
 from lehr.runtime.parts.data.clusters import clusters, runs_of_words
 from lehr.runtime.parts.data.code import code

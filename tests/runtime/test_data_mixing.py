@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lehr.compiler.plan.model import Share
 from lehr.runtime.parts.data.mixing import Mixture
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lehr.runtime.parts.data.order import Stream, permutation
 from lehr.runtime.parts.data.tokens import Documents, collect
 

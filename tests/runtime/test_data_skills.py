@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lehr.runtime.parts.data.documents import Question, Split
 from lehr.runtime.parts.data.skills import answer, is_held_out, sentence, skills, slip
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from lehr.compiler.plan.library import digest
 from lehr.compiler.plan.model import AnyWork, CorpusWork, Origin, Step, TokenizerWork, TokenizeWork
 from lehr.runtime.errors import Interrupted, StageError

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lehr.runtime.parts.data.documents import Document
 from lehr.runtime.parts.data.vocabulary import Vocabulary, sample, train
 
