@@ -1,0 +1,67 @@
+"""A stage's saved states: `step-00000100/` with tensors, meta and a manifest that is written last."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from . import manifest
+from .atomic import TEMPORARY, sync_folder
+from .faults import fault_point
+
+TENSORS, META = "state.safetensors", "meta.json"
+
+
+class CheckpointFolder:
+    """The states of one stage; `corrupt` is told the path of a file that fails its checksum."""
+
+    def __init__(self, folder: Path, keep: int, corrupt: Callable[[Path], None]) -> None:
+        self.folder, self.keep, self._corrupt = folder, keep, corrupt
+
+    def save(self, step: int, tensors: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+        """Keep a state, and the newest `keep` states altogether."""
+        from safetensors.torch import save_file
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f"{TEMPORARY}{uuid4().hex}"
+        temporary.mkdir()
+        try:
+            whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+            save_file(whole, temporary / TENSORS)
+            (temporary / META).write_text(json.dumps(meta, allow_nan=False))
+            fault_point("checkpoint")
+            manifest.seal(temporary, {"step": step})
+            target = self.folder / f"step-{step:08}"
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.rename(target)
+        except OSError:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        sync_folder(self.folder)
+        for old in self._states()[: -self.keep]:
+            shutil.rmtree(old)
+
+    def latest(self) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
+        """The newest state whose files pass their checksums, as (step, tensors, meta)."""
+        for state in reversed(self._states()):
+            bad = manifest.altered(state)
+            if bad:
+                self._corrupt(state / bad[0])
+                continue
+            from safetensors.torch import load_file
+
+            step = int(state.name.removeprefix("step-"))
+            return step, load_file(state / TENSORS), json.loads((state / META).read_bytes())
+        return None
+
+    def clear(self) -> None:
+        """Remove all states: the stage is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _states(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("step-*") if path.name[5:].isdigit())

@@ -1,0 +1,31 @@
+"""Places where a test may let the world fail.
+
+`fault_point(name)` does nothing unless LEHR_FAULT names the point: `ledger=kill`,
+`rename=enospc`, `tensors=sleep:3`, each with `@n` for the n-th time it is passed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from collections import Counter
+
+_passed: Counter[str] = Counter()
+
+
+def fault_point(name: str) -> None:
+    wanted = os.environ.get("LEHR_FAULT", "")
+    if not wanted.startswith(name + "="):
+        return
+    deed, _, nth = wanted.removeprefix(name + "=").partition("@")
+    _passed[name] += 1
+    if _passed[name] != int(nth or 1):
+        return
+    if deed == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif deed == "enospc":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+    elif deed.startswith("sleep:"):
+        time.sleep(float(deed.removeprefix("sleep:")))

@@ -1,0 +1,64 @@
+"""What a folder of finished files holds, with every file's SHA-256: the last thing written, the first read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .atomic import sync_file, sync_folder
+from .faults import fault_point
+
+NAME = "manifest.json"
+
+
+def seal(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write the manifest of all files in a folder and sync everything to disk."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    for path in files:
+        sync_file(path)
+    fault_point("manifest")
+    listed = {
+        str(path.relative_to(folder)): {"sha256": digest(path), "bytes": path.stat().st_size}
+        for path in files
+    }
+    document = json.dumps({"version": 1, **about, "files": listed}, indent=2, sort_keys=True)
+    (folder / NAME).write_text(document + "\n")
+    sync_file(folder / NAME)
+    for path in {path.parent for path in files} | {folder}:
+        sync_folder(path)
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """A folder's manifest, or None where there is none that can be read."""
+    try:
+        document = json.loads((folder / NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) and isinstance(document.get("files"), dict) else None
+
+
+def altered(folder: Path) -> list[str]:
+    """Files that are not what the manifest says, or are missing; the manifest itself where it cannot be read."""
+    document = read(folder)
+    if document is None:
+        return [NAME]
+    return [name for name, entry in sorted(document["files"].items()) if not _same(folder / name, entry)]
+
+
+def digest(path: Path) -> str:
+    total = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def _same(path: Path, entry: Mapping[str, Any]) -> bool:
+    try:
+        return os.path.getsize(path) == entry["bytes"] and digest(path) == entry["sha256"]
+    except OSError:
+        return False
