@@ -80,7 +80,7 @@ def exact_match(model: Decoder, words: Vocabulary, bench: ExactMatch, corpus: Pa
     questions = read_questions(corpus / "questions.parquet")
     asked = [questions[index] for index in spread(len(questions), bench.questions)]
     prompts = [[words.begin, *ids] for ids in words.encode([question.prompt for question in asked])]
-    stops = frozenset({words.end, *(ids[-1] for ids in words.encode([" .", ".", "\n"]))})
+    stops = frozenset({words.end, *_ends_of_answers(words)})
     replies = generate(
         model,
         prompts,
@@ -113,6 +113,11 @@ def continuations(model: Decoder, words: Vocabulary, wanted: Continuations, rng:
         {"prompt": prompt, "text": words.decode(ids)}
         for prompt, ids in zip(wanted.prompts, found, strict=True)
     ]
+
+
+def _ends_of_answers(words: Vocabulary) -> list[int]:
+    """Tokens with a full stop or a line's end in them: BPE merges " .\\n" and its like into one."""
+    return [token for token in range(words.size) if {".", "\n"} & set(words.decode([token]))]
 
 
 def _edges(context: int) -> list[int]:
