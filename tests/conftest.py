@@ -1,4 +1,8 @@
-"""Golden files: what a renderer is expected to print, kept beside the test that asks.
+"""What all tests share: steady examples, and golden files.
+
+Hypothesis draws the same examples every time, so that a test fails for whoever
+broke it.  Golden files hold what a renderer is expected to print, beside the
+test that asks.
 
 `LEHR_GOLDEN=write pytest …` writes them anew; read the difference before committing it.
 """
@@ -10,6 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 Golden = Callable[[str, str], None]
 

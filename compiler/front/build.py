@@ -17,7 +17,9 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..text import Source, Span
 from . import ast, literal, tables
 from .comments import Beside, beside, comments
-from .letters import letter
+
+EDITION = 1
+"""The edition of the language that is read; `reader` has refused any other."""
 
 Child = Tree[Token] | Token | None
 Branch = Tree[Token]
@@ -36,15 +38,9 @@ def build(tree: Branch, source: Source, found: list[Diagnostic]) -> ast.File:
     """The tree of a file; literals that say nothing add their letters to `found`."""
     kept = comments(source)
     site = Site(source, beside(kept), found)
-    edition, *body = _present(tree.children)
+    _edition, *body = _present(tree.children)
     statements = tuple(_statement(site, child) for child in body)
-    return ast.File(Span(source, 0, len(source.text)), _edition(site, edition), statements, kept)
-
-
-def _edition(site: Site, token: Child) -> int:
-    if str(token) != "1":
-        site.found.append(letter("SYN117", _span(site, token)))
-    return 1
+    return ast.File(Span(source, 0, len(source.text)), EDITION, statements, kept)
 
 
 # ---- statements ------------------------------------------------------------------

@@ -25,7 +25,7 @@ from .situation import Fault
 
 MOST_FAULTS = 100
 
-_HEAD = re.compile(r"(?:\s|;|#[^\n]*)*(lehr\b)?([ \t]*)([0-9][^\s;#]*)?")
+_HEAD = re.compile(r"(?:\s|;|#[^\n]*)*(lehr\b([^\n;#]*))?")
 _CONTEXTUAL = frozenset(("at", "by"))
 
 
@@ -78,16 +78,13 @@ class Reader:
 
     def _head(self) -> None:
         """The first line: `lehr 1`.  Where it is missing or odd it is supposed."""
-        head = _HEAD.match(self.text)
-        if head is None or (head[1] and head[3] == "1"):
-            return
-        code, end = ("SYN117", head.end()) if head[1] else ("SYN116", _line_end(self.text, head.end()))
-        start = head.start(1) if head[1] else min(head.end(2), end)
-        self._say(letter(code, Span(self.source, start, end)))
+        head = cast("re.Match[str]", _HEAD.match(self.text))
+        start, end = head.span(1) if head[1] else (head.end(), _line_end(self.text, head.end()))
+        if head[1] is None or head[2].strip() != "1":
+            self._say(letter("SYN117" if head[1] else "SYN116", Span(self.source, start, end)))
         for kind, text in (("LEHR", "lehr"), ("NUMERAL", "1"), ("_NL", "")):
-            self._feed(kind, text, 0)
-        if head[1]:
-            self._go_to(_line_end(self.text, head.end()))
+            self._feed(kind, text, start)
+        self._go_to(end if head[1] else 0)
 
     def _take(self, token: Token) -> None:
         """Feed one token, and keep count of blocks, brackets and statements."""

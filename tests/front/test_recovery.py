@@ -164,7 +164,7 @@ def damaged(draw: st.DrawFn) -> tuple[str, list[str]]:
     return "\n".join(lines) + "\n", expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(damaged())
 def test_k_broken_lines_are_k_letters(case: tuple[str, list[str]]):
     text, expected = case

@@ -84,7 +84,7 @@ def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.recursive(ATOMS, grown, max_leaves=8))
 def test_any_expression_reads_the_same_from_its_span(text: str):
     value = value_of(text)
