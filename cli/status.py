@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import formats
+
+if TYPE_CHECKING:
+    from ..runtime.engine.status import Status, StepStatus
+
+MARKS = {"done": "✓", "running": "▶", "stopped": "‖", "failed": "✗", "dead": "✗", "to come": "·"}
+STATES = tuple(MARKS)
 
 
 @click.command("status", short_help="How is it going?")
@@ -19,9 +28,44 @@ def verb(run: str | None, form: str) -> None:
     folder, beside a running `lehr run`, and after a crash.  Without RUN, the newest run
     under `runs/`.
     """
+    from ..runtime.engine.status import status
+
     folder = Path(run) if run else newest_run()
-    if not (folder / "plan.json").is_file():
-        raise click.UsageError(f"there is no run in {folder}")
+    try:
+        found = status(folder)
+    except (OSError, ValueError):
+        raise click.UsageError(f"there is no run in {folder}") from None
+    click.echo(json.dumps(asdict(found), indent=2) if form == "json" else show(found))
+
+
+def show(found: Status) -> str:
+    """The run on one screen."""
+    wide = max(len(step.address) for step in found.steps)
+    counts = [f"{found.count(state)} {state}" for state in STATES if found.count(state)]
+    lines = [f"{found.run}   {len(found.steps)} steps: {', '.join(counts)}", ""]
+    for step in found.steps:
+        lines.append(f"  {MARKS[step.state]} {step.address.ljust(wide)}  {_told(step)}".rstrip())
+    if found.age is not None:
+        probably = ": probably dead; `lehr resume` goes on" if found.count("dead") else ""
+        lines += ["", f"last event {ago(found.age)} ago{probably}"]
+    return "\n".join(lines)
+
+
+def ago(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def _told(step: StepStatus) -> str:
+    if step.state == "done":
+        loss = f"   loss {step.facts['loss']:.3f}" if "loss" in step.facts else ""
+        return f"{step.seconds:8.1f} s{loss}"
+    if step.progress:
+        told = f"{step.state}   step {step.progress['step']} of {step.progress['of']}"
+        return told + (f"   loss {step.progress['loss']:.3f}" if "loss" in step.progress else "")
+    return "" if step.state == "to come" else step.state
 
 
 def newest_run() -> Path:

@@ -11,6 +11,8 @@ that stands alone, notes with the facts, and what to do.
 
 from __future__ import annotations
 
+from signal import Signals
+
 
 class LehrError(Exception):
     """A letter to the user.  `step` is the plan address it is about, where there is one."""
@@ -44,4 +46,11 @@ class Interrupted(LehrError):
     exit_code = 130
 
     def __init__(self, headline: str, *, step: str | None = None) -> None:
-        super().__init__("RUN301", "interrupted", headline, step=step)
+        help = ("`lehr resume` goes on from here",)
+        super().__init__("RUN301", "interrupted", headline, help=help, step=step)
+
+    def by(self, number: Signals | None) -> Interrupted:
+        """The same after a signal: the exit code is 128 and its number, as shells have it."""
+        if number is not None:
+            self.exit_code = 128 + number
+        return self

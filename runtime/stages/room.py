@@ -30,8 +30,13 @@ class Checkpoints(Protocol):
 
 
 class Room(Protocol):
-    folder: Path
-    checkpoints: Checkpoints
+    @property
+    def folder(self) -> Path:
+        """Where the stage writes its files; it is empty when the stage begins."""
+        ...
+
+    @property
+    def checkpoints(self) -> Checkpoints: ...
 
     def say(self, event: str, **facts: Any) -> None:
         """Write an event of this step, e.g. `say("progress", step=10, of=900, loss=5.2)`."""

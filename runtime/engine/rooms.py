@@ -1,0 +1,42 @@
+"""The room that a stage works in: a folder that becomes its artifact, its checkpoints, its voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...compiler.plan.model import Step
+from ..store.checkpoints import CheckpointFolder
+from .events import Journal
+from .interrupts import Interrupts
+
+_KEPT_WITHOUT_A_POLICY = 1
+
+
+@dataclass(frozen=True)
+class StepRoom:
+    """What `lehr.runtime.stages.room.Room` asks for."""
+
+    step: Step
+    folder: Path
+    checkpoints: CheckpointFolder
+    journal: Journal
+    interrupts: Interrupts
+
+    def say(self, event: str, **facts: Any) -> None:
+        self.journal.say(self.step.address, event, facts)
+
+    @property
+    def stopping(self) -> bool:
+        return self.interrupts.asked is not None
+
+
+def checkpoints_of(run: Path, step: Step, journal: Journal) -> CheckpointFolder:
+    """A step's states, under its fingerprint: another spec's states are never taken for this one's."""
+
+    def corrupt(path: Path) -> None:
+        journal.say(step.address, "checkpoint_corrupt", {"path": str(path)})
+
+    keep = step.checkpoint.keep if step.checkpoint else _KEPT_WITHOUT_A_POLICY
+    return CheckpointFolder(run / "checkpoints" / step.fingerprint[:16], keep, corrupt)
