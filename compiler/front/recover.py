@@ -74,9 +74,27 @@ def end_of(text: str, start: int, whole: bool = False) -> End:
     """Where the statement that begins at `start` is over.
 
     It ends with its line, at a `;` or at the brace that closes its block.  An
-    open bracket carries it on to the next line, unless a statement begins
-    there; `whole` carries an open brace on to its end, whatever stands between.
+    open bracket carries it on to the next line, unless a statement begins there
+    or the bracket is never closed and the line is set in no further; `whole`
+    carries an open brace on to its end, whatever stands between.
     """
+    end = _scan(text, start, whole)
+    return end if end.bracket is None else End(_outdent(text, start, end.bracket, end.offset), end.bracket)
+
+
+def _outdent(text: str, start: int, bracket: int, end: int) -> int:
+    """The first line end in an open bracket behind which nothing is set in further than the statement."""
+    margin = indent(text, start)
+    newline = text.find("\n", bracket, end)
+    while newline >= 0:
+        following = after_blanks(text, newline)
+        if indent(text, following) <= margin and text[following : following + 1] not in (")", "]"):
+            return newline
+        newline = text.find("\n", following, end)
+    return end
+
+
+def _scan(text: str, start: int, whole: bool) -> End:
     brackets: list[int] = []
     braces = following = 0
     for piece in _PIECE.finditer(text, start):

@@ -110,6 +110,10 @@ def test_an_open_bracket_is_shown_where_it_was_opened():
     assert [(label.span.line, label.span.column) for label in letter.labels] == [(2, 6), (3, 1)]
 
 
+def test_behind_a_bracket_left_open_a_line_set_in_no_further_is_read_for_itself():
+    assert codes("lehr 1\nb {\n  x = f(1, [2,\n    3\n  y == 8k\n}\n") == ["SYN114", "SYN104"]
+
+
 def test_without_a_first_line_the_rest_is_still_read():
     file, (letter,) = parse(Source("x.lehr", "train a { floor = 1 }\n"))
     assert (letter.code, len(file.body), file.edition) == ("SYN116", 1, 1)
