@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,9 +56,9 @@ class Loop:
     def run(self) -> Facts:
         self._restore()
         watch = _Watch(self)
-        for phase, start in _from(self.work.phases, self.done):
+        for phase, start, end in _left(self.work.phases, self.done):
             self.room.say("phase", step=start, **_told(phase))
-            for _ in range(start, _end(self.work.phases, phase)):
+            for _ in range(start, end):
                 watch.saw(self._advance(phase), phase)
                 self._rest()
         self._finish()
@@ -181,25 +181,13 @@ class _Watch:
         self.losses, self.tokens, self.since = [], 0, time.monotonic()
 
 
-def _from(phases: tuple[Phase, ...], done: int) -> list[tuple[Phase, int]]:
-    """The phases that are not over after `done` steps, each with the step at which it goes on."""
-    left: list[tuple[Phase, int]] = []
-    start = 0
+def _left(phases: tuple[Phase, ...], done: int) -> Iterator[tuple[Phase, int, int]]:
+    """The phases that are not over after `done` steps, each with the steps that it still has."""
+    end = 0
     for phase in phases:
-        if done < start + phase.steps:
-            left.append((phase, max(done, start)))
-        start += phase.steps
-    return left
-
-
-def _end(phases: tuple[Phase, ...], phase: Phase) -> int:
-    """The step after the last of a phase."""
-    ends = 0
-    for one in phases:
-        ends += one.steps
-        if one is phase:
-            break
-    return ends
+        start, end = end, end + phase.steps
+        if done < end:
+            yield phase, max(done, start), end
 
 
 def _told(phase: Phase) -> dict[str, Any]:

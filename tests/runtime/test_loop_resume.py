@@ -1,0 +1,247 @@
+"""The training loop: whatever cuts it off, it ends with the weights of a run that nothing disturbed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lehr.compiler.plan.model import (
+    AdamW,
+    Arch,
+    Average,
+    Checkpoint,
+    InitWork,
+    Origin,
+    Phase,
+    Segment,
+    Share,
+    Step,
+    TrainWork,
+    Work,
+)
+from lehr.runtime.errors import Interrupted, StageError
+from lehr.runtime.parts.data.tokens import collect, write
+from lehr.runtime.parts.model.files import load
+from lehr.runtime.stages import init, train
+
+ARCH = Arch(
+    layers=2,
+    width=16,
+    heads=2,
+    kv_heads=1,
+    head_dim=8,
+    ffn=24,
+    vocab=40,
+    rope=100.0,
+    tied=True,
+    norm_eps=1e-5,
+)
+STEPS = 8
+ORIGIN = Origin(path="spec.lehr", line=1, column=1)
+
+
+class Cut(Exception):
+    """The power fails."""
+
+
+@dataclass
+class Saved:
+    """Checkpoints in memory: what is handed out is a copy, and meta has been through JSON."""
+
+    states: list[tuple[int, dict[str, torch.Tensor], str]] = field(default_factory=list)
+
+    def save(self, step: int, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
+        copies = {name: tensor.clone() for name, tensor in tensors.items()}
+        self.states.append((step, copies, json.dumps(meta)))
+
+    def latest(self) -> tuple[int, dict[str, torch.Tensor], dict[str, Any]] | None:
+        if not self.states:
+            return None
+        step, tensors, meta = self.states[-1]
+        return step, {name: tensor.clone() for name, tensor in tensors.items()}, json.loads(meta)
+
+
+@dataclass
+class Desk:
+    """A room in which someone asks to stop, or the power fails, at a step of our choice."""
+
+    folder: Path
+    checkpoints: Saved = field(default_factory=Saved)
+    stop_after: int = STEPS + 1
+    cut_after: int = STEPS + 1
+    asked: int = 0
+    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def say(self, event: str, **facts: Any) -> None:
+        self.said.append((event, facts))
+
+    @property
+    def stopping(self) -> bool:
+        self.asked += 1
+        if self.asked == self.cut_after:
+            raise Cut
+        return self.asked >= self.stop_after
+
+
+def phase(steps: int, context: int, sequences: int, rope: float, first: str, last: str) -> Phase:
+    shares = {
+        "a": Share(first=Fraction(first), last=Fraction(last)),
+        "b": Share(first=1 - Fraction(first), last=1 - Fraction(last)),
+    }
+    return Phase(steps=steps, context=context, sequences=sequences, rope=rope, shares=shares)
+
+
+WORK = TrainWork(
+    phases=(phase(5, 8, 4, 100.0, "3/4", "1/4"), phase(3, 16, 2, 500.0, "1/4", "1/4")),
+    lr=(
+        Segment(start=0, end=2, first=0.0, last=0.02),
+        Segment(start=2, end=8, first=0.02, last=0.002, via="cosine"),
+    ),
+    optimizer=AdamW(betas=(0.9, 0.95), eps=1e-8, decay=0.1, clip=1.0),
+    average=Average(first=4, every=2),
+    rng=3,
+    earlier=0,
+)
+
+
+def step(work: Work, every: int = 3) -> Step:
+    checkpoint = Checkpoint(every=every, keep=2)
+    return Step.model_validate(
+        {"address": "pretrain", "fingerprint": "0" * 64, "inputs": {}, "work": work, "origin": ORIGIN}
+        | {"checkpoint": checkpoint}
+    )
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    """A new model and two corpora whose documents are counted upwards, in steps of 1 and of 3."""
+    for name, stride in (("a", 1), ("b", 3)):
+        (tmp_path / name).mkdir()
+        documents = [[(at + stride * n) % 40 for n in range(5 + at % 9)] for at in range(30)]
+        for part in ("train", "heldout"):
+            write(tmp_path / name / f"{part}.safetensors", collect(documents, 40))
+    (tmp_path / "model").mkdir()
+    init.run(step(InitWork(arch=ARCH, std=0.1, rng=1)), {}, Desk(tmp_path / "model"))
+    return {"model": tmp_path / "model", "tokens:a": tmp_path / "a", "tokens:b": tmp_path / "b"}
+
+
+def desk(folder: Path, **settings: Any) -> Desk:
+    folder.mkdir(exist_ok=True)
+    return Desk(folder, **settings)
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+def test_stopped_after_any_step_and_resumed_it_ends_with_the_same_weights(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    unbroken = desk(tmp_path / "unbroken")
+    facts = train.run(step(WORK), inputs, unbroken)
+    for stop in range(1, STEPS):
+        room = desk(tmp_path / f"stopped-{stop}", stop_after=stop)
+        with pytest.raises(Interrupted, match=f"`pretrain` stopped after step {stop} of {STEPS}"):
+            train.run(step(WORK), inputs, room)
+        again = desk(room.folder, checkpoints=room.checkpoints)
+        assert train.run(step(WORK), inputs, again) == facts
+        assert weights(room.folder) == weights(unbroken.folder)
+
+
+def test_stopped_after_every_step_it_ends_with_the_same_weights(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    facts = train.run(step(WORK), inputs, desk(tmp_path / "unbroken"))
+    room = desk(tmp_path / "stopped", stop_after=1)
+    for _ in range(1, STEPS):
+        with pytest.raises(Interrupted):
+            train.run(step(WORK), inputs, room)
+        room.asked = 0
+    assert train.run(step(WORK), inputs, room) == facts
+    assert weights(room.folder) == weights(tmp_path / "unbroken")
+
+
+def test_cut_off_anywhere_it_goes_on_from_the_last_checkpoint(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    facts = train.run(step(WORK), inputs, desk(tmp_path / "unbroken"))
+    for cut, last in ((1, 0), (3, 0), (4, 3), (6, 3), (7, 6), (8, 6)):
+        room = desk(tmp_path / f"cut-{cut}", cut_after=cut)
+        with pytest.raises(Cut):
+            train.run(step(WORK), inputs, room)
+        again = desk(room.folder, checkpoints=room.checkpoints)
+        assert train.run(step(WORK), inputs, again) == facts
+        assert [said["step"] for event, said in again.said if event == "resumed"] == ([last] if last else [])
+        assert weights(room.folder) == weights(tmp_path / "unbroken")
+
+
+def test_a_request_to_stop_in_the_last_step_comes_too_late(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    facts = train.run(step(WORK), inputs, desk(tmp_path / "late", stop_after=STEPS))
+    assert facts["steps"] == STEPS
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_as_it_is(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    lr = (Segment(start=0, end=4, first=0.01, last=0.01), Segment(start=4, end=8, first=1e38, last=1e38))
+    room = desk(tmp_path / "wild")
+    with pytest.raises(StageError) as failed:
+        train.run(step(WORK.model_copy(update={"lr": lr})), inputs, room)
+    assert (failed.value.code, failed.value.name, failed.value.step) == (
+        "RUN104",
+        "loss-not-finite",
+        "pretrain",
+    )
+    assert failed.value.headline == "the loss of `pretrain` is not a finite number at step 6"
+    assert failed.value.notes[-1] == "last checkpoint: step 3"
+    (saved, tensors, _), *_ = room.checkpoints.states[-1:]
+    assert saved == 3
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+    assert list(room.folder.iterdir()) == []
+
+
+def test_the_result_is_the_mean_of_the_weights_after_the_sampled_steps(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    every_step = desk(tmp_path / "parts")
+    last = load_after(step(WORK.model_copy(update={"average": None}), every=1), inputs, every_step)
+    after = {done: tensors for done, tensors, _ in every_step.checkpoints.states}
+    averaged = load_after(step(WORK), inputs, desk(tmp_path / "averaged"))
+    for name, mean in averaged.items():
+        parts = [after[4][f"weights.{name}"], after[6][f"weights.{name}"], last[name]]
+        assert torch.equal(mean, torch.stack(parts).double().mean(0).float())
+
+
+def load_after(one: Step, inputs: dict[str, Path], room: Desk) -> dict[str, torch.Tensor]:
+    train.run(one, inputs, room)
+    return {name: parameter.detach() for name, parameter in load(room.folder).named_parameters()}
+
+
+def test_the_model_that_leaves_has_the_rotary_base_of_the_last_phase(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    train.run(step(WORK), inputs, desk(tmp_path / "out"))
+    assert load(tmp_path / "out").arch == ARCH.model_copy(update={"rope": 500.0})
+
+
+def test_phases_and_progress_are_told(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    room = desk(tmp_path / "told")
+    train.run(step(WORK), inputs, room)
+    phases = [said for event, said in room.said if event == "phase"]
+    assert [(said["step"], said["context"], said["sequences"]) for said in phases] == [(0, 8, 4), (5, 16, 2)]
+    progress = [said for event, said in room.said if event == "progress"][-1]
+    assert (progress["step"], progress["of"], progress["context"]) == (STEPS, STEPS, 16)
+    assert progress["tokens_per_second"] > 0
+
+
+def test_the_same_phase_twice_is_trained_twice(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    one = phase(2, 8, 4, 100.0, "1/2", "1/2")
+    room = desk(tmp_path / "twice")
+    facts = train.run(step(WORK.model_copy(update={"phases": (one, one), "average": None})), inputs, room)
+    assert facts["steps"] == 4
+    assert [said["step"] for event, said in room.said if event == "phase"] == [0, 2]
