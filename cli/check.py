@@ -45,14 +45,13 @@ def verb(
 def _show(letters: list[Diagnostic], form: str, color: str) -> None:
     match form:
         case "json":
-            from ..compiler.diagnostics.as_json import render
+            from ..compiler.diagnostics.as_json import document
 
-            click.echo(render(letters))
+            click.echo(document(letters), nl=False)
         case "short":
-            from ..compiler.diagnostics.short import render
+            from ..compiler.diagnostics.short import short
 
-            if letters:
-                click.echo(render(letters))
+            click.echo(short(letters), nl=False)
         case _:
             show_letters(letters, color)
 

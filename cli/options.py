@@ -70,11 +70,11 @@ def no_such(path: str, error: OSError) -> click.ClickException:
 def show_letters(letters: Sequence[Diagnostic], choice: str, stream: Any = None) -> None:
     """Letters as text, on standard output unless told otherwise."""
     if letters:
-        from ..compiler.diagnostics.text import render
+        from ..compiler.diagnostics.text import text
 
         stream = stream or sys.stdout
-        text = render(letters, colour=wants_colour(choice, stream), unicode=writes_unicode(stream))
-        click.echo(text, file=stream)
+        told = text(letters, colour=wants_colour(choice, stream), unicode=writes_unicode(stream))
+        click.echo(told, file=stream)
 
 
 def show_failure(error: Any, plan: Any, choice: str) -> int:

@@ -80,7 +80,8 @@ def settings_to_names(journey: Journey) -> None:
 def names_to_blocks(journey: Journey) -> None:
     if journey.scope is None:
         return
-    journey.builder = Builder(journey.scope, journey.letters)
+    is_torn = any(found.code.startswith("SYN") for found in journey.letters)
+    journey.builder = Builder(journey.scope, journey.letters, is_torn)
     _build_all(journey.scope, journey.builder)
 
 

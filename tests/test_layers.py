@@ -34,7 +34,7 @@ CONTRACT: dict[str, set[str]] = {
     "runtime.engine": PLAN
     | {"runtime.errors", "runtime.stages", "runtime.store", "runtime.parts.seeds", "torch", "pydantic"},
     "runtime": set(),
-    "cli": {"compiler", "runtime", "click", "rich"},
+    "cli": {"compiler", "runtime", "click", "pydantic", "rich"},
 }
 
 

@@ -128,7 +128,20 @@ class Timeline(Node):
 
 
 Expr = (
-    Hole | Name | Number | Text | List | Member | Element | Call | Signed | Binary | Not | Range | Choose | Timeline
+    Hole
+    | Name
+    | Number
+    | Text
+    | List
+    | Member
+    | Element
+    | Call
+    | Signed
+    | Binary
+    | Not
+    | Range
+    | Choose
+    | Timeline
 )
 
 # ---- statements --------------------------------------------------------------

@@ -43,6 +43,7 @@ class Builder:
 
     root: Scope
     letters: list[Diagnostic]
+    is_torn: bool = False
     blocks: dict[str, Block | None] = field(default_factory=dict[str, Block | None])
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..front import ast
@@ -38,6 +38,8 @@ class World(Protocol):
     """What an expression can reach beyond its own text."""
 
     letters: list[Diagnostic]
+    is_torn: bool
+    """Whether part of the text did not parse: then what seems missing may stand there."""
 
     def look_up(self, name: ast.Name, scope: Scope) -> Any:
         """The value of a name: a quantity, a timeline, a `Ref`, a `Scope` for an import."""
@@ -133,7 +135,7 @@ class Evaluator:
 
     def _many(self, value: Any, holds: Holds, span: Span, field: str) -> Any:
         if isinstance(value, tuple):
-            items: tuple[Any, ...] = value
+            items = cast("tuple[Any, ...]", value)
             return HOLE if any(item is HOLE for item in items) else items
         one = self.fit(value, replace(holds, many=False), span, field)
         if one is not HOLE:

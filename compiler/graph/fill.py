@@ -7,7 +7,7 @@ comes back is the schema's instance, or None after letters have said why.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -34,7 +34,8 @@ class Filler:
     title: str
 
     def fill(self, schema: type[Schema], body: Body, header: Span, extra: dict[str, Any]) -> Schema | None:
-        values, spans, seen, whole = dict(extra), dict[str, Span](), dict[str, Span](), True
+        values, spans, seen = dict(extra), dict[str, Span](), dict[str, Span]()
+        whole, may_miss = True, not self.world.is_torn
         fields = schema.fields()
         for statement, scope in body:
             name = self._name(statement)
@@ -43,14 +44,14 @@ class Filler:
             elif name.text not in fields:
                 headline = f"`{self.title}` has no field `{name.text}`"
                 self.world.letters.append(unknown("NAM102", headline, name.span, "not a field of it", fields))
-                whole = False
+                whole = may_miss = False
             else:
                 info, holds = fields[name.text]
                 value, spans[name.text] = self._value(statement, scope, schema, holds, name.text)
                 whole = whole and value is not HOLE
                 values[info.alias or name.text] = _typed(value, info)
         missing = [name for name, (info, _) in fields.items() if info.is_required() and name not in seen]
-        if missing and not self._is_broken(body):
+        if missing and may_miss:
             listed = " and ".join(f"`{name}`" for name in missing)
             help = tuple(f"`{name}`: {fields[name][0].description}" for name in missing[:2])
             self.world.letters.append(letter("NAM109", f"`{self.title}` needs {listed}", header, help=help))
@@ -149,13 +150,6 @@ class Filler:
         )
         return HOLE if made is None else made
 
-    def _is_broken(self, body: Body) -> bool:
-        """Something in the block did not parse, so what seems missing may stand there."""
-        return any(
-            isinstance(statement, ast.Field) and isinstance(statement.value, ast.Hole)
-            for statement, _ in body
-        )
-
     def _validated(self, schema: type[Schema], values: dict[str, Any]) -> Schema | None:
         try:
             return schema.model_validate(values)
@@ -175,7 +169,7 @@ def _types(info: FieldInfo) -> tuple[Any, ...]:
 def _typed(value: Any, info: FieldInfo) -> Any:
     """A fitted quantity as the schema's own type: an int, a fraction, or the quantity with its dimensions."""
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items = cast("tuple[Any, ...]", value)
         return tuple(item.value if isinstance(item, Quantity) else item for item in items)
     if not isinstance(value, Quantity) or Quantity in _types(info):
         return value

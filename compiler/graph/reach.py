@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..front import ast
@@ -86,9 +86,7 @@ class Reach:
     def reduced(self, name: str, node: ast.Call, evaluator: Evaluator) -> Any:
         """`min`, `max` and `sum` of a list or of arguments."""
         values = [evaluator.value(argument.value) for argument in node.arguments]
-        items: list[Any] = [
-            item for value in values for item in (value if isinstance(value, tuple) else (value,))
-        ]
+        items = [item for value in values for item in _items(value)]
         if HOLE in items:
             return HOLE
         if not items or not all(isinstance(item, Quantity) for item in items):
@@ -110,6 +108,10 @@ class Reach:
     def _say(self, diagnostic: Diagnostic) -> Any:
         self.letters.append(diagnostic)
         return HOLE
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
 
 
 def _reduce(name: str, one: Quantity, other: Quantity) -> Quantity:

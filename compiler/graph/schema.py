@@ -8,7 +8,7 @@ the tree by reading these; manuals, completion and diagnostics read them too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -96,10 +96,10 @@ def references(value: Any) -> list[Ref]:
     if isinstance(value, Schema):
         return [ref for name in type(value).model_fields for ref in references(getattr(value, name))]
     if isinstance(value, dict):
-        named: dict[str, Any] = value
+        named = cast("dict[str, Any]", value)
         return [ref for item in named.values() for ref in references(item)]
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items = cast("tuple[Any, ...]", value)
         return [ref for item in items for ref in references(item)]
     start, legs = getattr(value, "start", None), getattr(value, "legs", None)
     return references((start, *(leg.value for leg in legs))) if legs is not None else []

@@ -45,7 +45,7 @@ class Leg:
 
     glides: bool
     value: Any
-    point: Quantity
+    point: Any  # a Quantity, or a HOLE until its field has looked
     via: str
     span: Span
     point_span: Span

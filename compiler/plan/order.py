@@ -13,4 +13,7 @@ def run_order(inputs: Mapping[str, Mapping[str, str]], rank: Mapping[str, tuple[
     for address, roles in inputs.items():
         graph.add_node(address)
         graph.add_edges_from((needed, address) for needed in roles.values())
-    return list(networkx.lexicographical_topological_sort(graph, key=lambda address: rank[address]))
+    def place(address: str) -> tuple[int, ...]:
+        return rank[address]
+
+    return list(networkx.lexicographical_topological_sort(graph, key=place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from inspect import cleandoc
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from jinja2 import Environment, StrictUndefined
 from pydantic.fields import FieldInfo
@@ -95,7 +95,7 @@ def _default(info: FieldInfo) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items = cast("tuple[Any, ...]", value)
         return ", ".join(_shown(item) for item in items).replace("|", "\\|")
     return _shown(value)
 

@@ -56,7 +56,7 @@ def bad_inputs() -> dict[str, tuple[bytes, str, str]]:
         "tabs and CRLF": (text.replace(b"\n", b"\r\n").replace(b";  lr", b"\r\n\t\tlrr"), "NAM102", "8:3"),
         "invalid UTF-8": (text.replace(b"grown", b"gro\xffwn"), "SYN", "7:10"),
         "a 10 MB line": (text + b"let x = " + b"1" * 10_000_000 + b"\n", "SYN", "8:"),
-        "unknown field": (text.replace(b"lr = 1e-3", b"rate = 1e-3"), "NAM102", "7:88"),
+        "unknown field": (text.replace(b"lr = 1e-3", b"rate = 1e-3"), "NAM102", "7:89"),
         "a mix of 103 %": (text + b"mix m {\n  web = 103%\n}\n", "DAT102", "9:9"),
         "a ragged batch": (text.replace(b"16Ki", b"4M"), "SCH101", "7:82"),
         "no first line": (text.replace(b"lehr 1\n", b""), "SYN", "1:1"),

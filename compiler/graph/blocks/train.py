@@ -1,5 +1,6 @@
 """`train`: next-token training on a mix."""
 
+from fractions import Fraction
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -25,7 +26,7 @@ class Average(Schema):
         description="Steps or tokens between two samples."
     )
     start: Annotated[Quantity, Holds(kind="point")] = Field(
-        Quantity(0),
+        Quantity(Fraction(0)),
         description="Point of the stage from which on samples are taken: tokens, steps or percent.",
     )
     weights: Annotated[str, Holds(words=("uniform",))] = Field(
