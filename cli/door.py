@@ -12,6 +12,9 @@ from typing import Any
 
 import click
 
+from ..runtime.errors import LehrError
+from .options import show_failure
+
 VERBS = {
     "check": "Is it right?",
     "plan": "What would happen?",
@@ -76,6 +79,8 @@ def _code(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except LehrError as error:
+        return show_failure(error, None, "auto")
     except Exception:
         _apologise()
         return 3

@@ -25,6 +25,7 @@ class Screen:
         self.plan, self.colour = plan, colour
         self.wide = max(len(step.address) for step in plan.steps)
         self.live = _Live() if sys.stderr.isatty() else None
+        self.ran = 0
 
     def __enter__(self) -> Screen:
         return self
@@ -49,10 +50,10 @@ class Screen:
             case "resumed":
                 self.line("Resuming", f"{address.ljust(self.wide)}  at step {digits(facts['step'])}", "cyan")
             case "done":
-                told = summary(self.plan.step(address), facts.get("facts", {}))
+                self.ran += 1
+                told = summary(self.plan.step(address), facts["facts"])
                 self.line(
-                    "Done",
-                    f"{address.ljust(self.wide)}  {told.ljust(58)} {_seconds(facts.get('seconds', 0)):>8}",
+                    "Done", f"{address.ljust(self.wide)}  {took(facts['seconds']):>7}   {told}".rstrip()
                 )
             case "checkpoint_corrupt":
                 self.line(
@@ -60,7 +61,7 @@ class Screen:
                 )
             case "artifact_altered":
                 self.line(
-                    "Warning", f"{address.ljust(self.wide)}  {facts.get('reason', 'was altered')}", "yellow"
+                    "Warning", f"{facts['path']} is not what was written; the step runs again", "yellow"
                 )
             case _:
                 pass
@@ -97,13 +98,15 @@ def _progress(facts: dict[str, Any]) -> str:
 def summary(step: model.Step, facts: dict[str, Any]) -> str:
     """What a finished step came to, in a few words."""
     match step.work:
-        case model.CorpusWork() if "documents" in facts:
-            return f"{_documents(facts['documents'])} documents"
-        case model.TokenizerWork() if "vocab" in facts:
-            mean = ", ".join(f"{name} {value:.2f}" for name, value in facts["bytes_per_token"].items())
-            return f"{digits(facts['vocab'])} entries; bytes a token: {mean}"
-        case model.TokenizeWork() if "tokens" in facts:
-            return f"{_documents(facts['tokens'])} tokens"
+        case model.CorpusWork():
+            train, heldout = facts["train"], facts["heldout"]
+            documents = f"{digits(train['documents'])} documents, {digits(heldout['documents'])} held out"
+            return f"{documents}, {train['bytes'] / 1e6:.1f} MB"
+        case model.TokenizerWork():
+            means = ", ".join(f"{name} {value:.2f}" for name, value in facts["bytes_per_token"].items())
+            return f"{digits(facts['vocab'])} entries; bytes a token: {means}"
+        case model.TokenizeWork():
+            return f"{digits(facts['train']['tokens'])} tokens, {digits(facts['heldout']['tokens'])} held out"
         case model.InitWork():
             return f"{digits(facts['params'])} params"
         case model.TrainWork():
@@ -114,14 +117,6 @@ def summary(step: model.Step, facts: dict[str, Any]) -> str:
             return "  ".join(_score(name, score) for name, score in facts["scores"].items())
         case model.ReleaseWork():
             return ", ".join(facts["files"])
-        case _:
-            return ""
-
-
-def _documents(counts: Any) -> str:
-    if isinstance(counts, dict):
-        return ", ".join(f"{name} {digits(count)}" for name, count in counts.items())
-    return digits(counts)
 
 
 def _score(name: str, score: dict[str, Any]) -> str:
@@ -132,5 +127,9 @@ def _score(name: str, score: dict[str, Any]) -> str:
     )
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f}s" if seconds < 60 else f"{int(seconds // 60)}m {int(seconds % 60):02}s"
+def took(seconds: float) -> str:
+    """A duration for people: `4.2s`, `2m 25s`, `3h 07m`."""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"

@@ -50,7 +50,7 @@ def execute(plan: Plan, color: str, threads: int | None) -> int:
     """Run a plan, show it, and say what came of it; returns the exit code."""
     from ..runtime.engine.walk import missing_extras
     from ..runtime.errors import LehrError, Refusal
-    from .progress import Screen
+    from .progress import Screen, took
     from .world import compare
 
     missing = missing_extras()
@@ -63,19 +63,19 @@ def execute(plan: Plan, color: str, threads: int | None) -> int:
             help=("install the extra: `pip install 'lehr[train]'`",),
         )
         return show_failure(refusal, plan, color)
-    kept = sum(decision.action == "keep" for decision in compare(plan))
     began = time.monotonic()
     with Screen(plan, colour=wants_colour(color, sys.stderr)) as screen:
-        screen.line("Planning", f"{len(plan.steps)} steps, {kept} kept{' ' * 8}{plan.run}")
         try:
+            kept = sum(decision.action == "keep" for decision in compare(plan))
+            screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
             _walk(plan, screen, threads)
         except LehrError as error:
             screen.line("Stopped", f"{error.step or plan.run}", "red")
             return show_failure(error, plan, color)
-        if kept == len(plan.steps):
-            screen.line("Finished", f"nothing to do; all {kept} steps were done")
+        if not screen.ran:
+            screen.line("Finished", f"nothing to do; all {len(plan.steps)} steps were done")
             return 0
-        screen.line("Finished", f"{len(plan.steps) - kept} steps in {_took(time.monotonic() - began)}")
+        screen.line("Finished", f"{screen.ran} steps in {took(time.monotonic() - began)}")
     _show_results(plan)
     return 0
 
@@ -96,7 +96,3 @@ def _show_results(plan: Plan) -> None:
     if ledger:
         told = results(plan, {name: entry.facts for name, entry in ledger.entries.items()})
         click.echo(f"\n{told}\n" if told else "")
-
-
-def _took(seconds: float) -> str:
-    return f"{seconds:.1f}s" if seconds < 60 else f"{int(seconds // 60)}m {int(seconds % 60):02}s"

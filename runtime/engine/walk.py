@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -150,8 +151,9 @@ class _Walk:
             return error.by(self.interrupts.asked)
         if isinstance(error, LehrError | KeyboardInterrupt):
             return error
-        if isinstance(error, OSError):
-            return _disk(error, self.folder, step.address)
+        disk = _os_error(error)
+        if disk:
+            return _disk(disk, self.folder, step.address)
         kind = type(error).__name__
         headline = f"`{step.address}` failed: {kind}: {error}"
         return StageError("RUN101", "stage-failed", headline, step=step.address)
@@ -168,6 +170,14 @@ def _about(step: Step, facts: dict[str, Any]) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {"kind": step.work.kind, "edition": step.work.edition, "versions": versions, "facts": facts}
+
+
+def _os_error(error: BaseException) -> OSError | None:
+    """The system's error; safetensors wraps it in an error of its own, with its number in the text."""
+    if isinstance(error, OSError):
+        return error
+    wrapped = re.search(r"os error (\d+)", str(error)) if type(error).__name__ == "SafetensorError" else None
+    return OSError(int(wrapped[1]), os.strerror(int(wrapped[1]))) if wrapped else None
 
 
 def _disk(error: OSError, folder: Path, step: str | None = None) -> StageError:

@@ -1,0 +1,288 @@
+"""`lehr run`, `resume` and `status` as processes that are really killed, on a pipeline of seconds."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SPEC = """\
+lehr 1
+pipeline tiny { rng = 7 }
+corpus skills { source = builtin("skills", wrong: 20%) }
+corpus gold   { source = builtin("skills") }
+tokenizer words { from = [skills];  vocab = 384;  sample = 200kB }
+arch small { layers = 1;  width = 32;  heads = 2;  kv_heads = 1;  ffn = 64;  vocab = words.vocab;  tied = true }
+init newborn { arch = small;  tokenizer = words;  std = 0.06 }
+mix both { skills = 70% ~> 20% by end;  gold = rest }
+train grown {
+  from    = newborn
+  data    = skills -> both at 50%
+  steps   = 60
+  context = 32 context -> 64 context at 70%
+  batch   = 256 tokens
+  lr      = 0 ~> 3e-3 by 10 steps ~> 3e-4 by end via cosine
+  checkpoint { every = 7 steps;  keep = 2 }
+  average    { every = 5 steps;  start = 60% }
+}
+train last { from = grown;  data = gold;  steps = 10;  batch = 256 tokens;  lr = 3e-4 ~> 0 by end }
+bench reads   { suite = perplexity(gold, sequences: 8);  context = 64 context }
+bench answers { suite = exact_match(gold, questions: 10) }
+eval marks { of = [newborn, last];  benches = [reads, answers];  continuations { prompts = ["the last of"] } }
+release base { model = last }
+"""
+
+Go = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "lehr.cli", *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def go(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    process = command(folder, *arguments, **environment)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the pipeline has run to its end, undisturbed."""
+    folder = tmp_path_factory.mktemp("done")
+    (folder / "tiny.lehr").write_text(SPEC)
+    found = go(folder, "run", "tiny.lehr")
+    assert found.returncode == 0, found.stderr
+    return folder
+
+
+@pytest.fixture
+def ahead(done: Path, tmp_path: Path) -> Path:
+    """The same folder before `grown` was trained: its data and its new model are there."""
+    shutil.copytree(done, tmp_path / "ahead")
+    folder = tmp_path / "ahead"
+    ledger = json.loads((folder / "runs/tiny/full/ledger.json").read_text())
+    for name in ("grown", "last", "marks(last)", "base"):
+        shutil.rmtree(folder / "runs/artifacts" / ledger["entries"][name]["fingerprint"])
+    shutil.rmtree(folder / "runs/tiny")
+    return folder
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "runs/tiny/full/release/base/model.safetensors").read_bytes()
+
+
+def events(folder: Path) -> list[dict]:
+    lines = (folder / "runs/tiny/full/events.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+
+def wait_for(folder: Path, is_there: Callable[[dict], bool], process: subprocess.Popen[str]) -> None:
+    path = folder / "runs/tiny/full/events.jsonl"
+    for _ in range(3000):
+        if path.exists() and any(is_there(event) for event in events(folder)):
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    raise AssertionError("the event never came")
+
+
+def test_a_run_leaves_a_release_scores_and_a_ledger(done: Path):
+    release = done / "runs/tiny/full/release/base"
+    assert {path.name for path in release.iterdir()} == {
+        "model.safetensors",
+        "arch.json",
+        "tokenizer.json",
+        "manifest.json",
+    }
+    entries = json.loads((done / "runs/tiny/full/ledger.json").read_text())["entries"]
+    assert all(entry["state"] == "done" for entry in entries.values())
+    scores = {name: entries[f"marks({name})"]["facts"]["scores"] for name in ("newborn", "last")}
+    assert scores["last"]["reads"]["nats"] < scores["newborn"]["reads"]["nats"] - 1
+    assert sum(entries["grown"]["facts"]["drawn"].values()) == entries["grown"]["facts"]["tokens"] == 60 * 256
+
+
+def test_a_second_run_does_nothing_and_says_so(done: Path):
+    found = go(done, "run", "tiny.lehr")
+    assert found.returncode == 0
+    assert "nothing to do; all 11 steps were done" in found.stderr
+    assert found.stdout == ""
+    assert go(done, "plan", "tiny.lehr", "--exit-code").returncode == 0
+
+
+def test_a_comment_changes_nothing(done: Path, tmp_path: Path):
+    shutil.copytree(done, tmp_path / "copy")
+    (tmp_path / "copy/tiny.lehr").write_text(
+        SPEC.replace("train last", "# the last one\n## annealed\ntrain last")
+    )
+    assert "nothing to do" in go(tmp_path / "copy", "run", "tiny.lehr").stderr
+
+
+def test_a_changed_last_stage_runs_alone(done: Path, tmp_path: Path):
+    shutil.copytree(done, tmp_path / "copy")
+    found = go(tmp_path / "copy", "run", "tiny.lehr", "--set", "last.lr=1e-4")
+    assert found.returncode == 0
+    ran = [event["step"] for event in events(tmp_path / "copy") if event["event"] == "started"]
+    assert ran[-3:] == ["last", "marks(last)", "base"]
+    assert ran.count("grown") == 1
+    assert weights(tmp_path / "copy") != weights(done)
+
+
+def test_a_saved_plan_runs_where_the_spec_has_never_been(done: Path, ahead: Path, tmp_path: Path):
+    assert go(done, "plan", "tiny.lehr", "-o", str(tmp_path / "p.json")).returncode == 0
+    (ahead / "tiny.lehr").unlink()
+    assert go(ahead, "run", str(tmp_path / "p.json")).returncode == 0
+    assert weights(ahead) == weights(done)
+
+
+def test_killed_and_resumed_is_the_same_as_unbroken(done: Path, ahead: Path):
+    process = command(ahead, "run", "tiny.lehr", LEHR_FAULT="event=kill@14")
+    process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL
+    assert "grown" in {event["step"] for event in events(ahead) if event["event"] == "saved"}
+    told = go(ahead, "status")
+    assert "probably dead; `lehr resume` goes on" in told.stdout
+    found = go(ahead, "resume")
+    assert found.returncode == 0, found.stderr
+    assert any(event["event"] == "resumed" and event["facts"]["step"] > 0 for event in events(ahead))
+    assert weights(ahead) == weights(done)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "checkpoint=kill@2",
+        "manifest=kill@3",
+        "before-rename=kill",
+        "after-rename=kill",
+        "replace:ledger.json=kill@4",
+        "event=kill@9",
+    ],
+)
+def test_a_kill_at_any_place_of_a_commit_is_made_good(done: Path, ahead: Path, fault: str):
+    assert go(ahead, "run", "tiny.lehr", LEHR_FAULT=fault).returncode == -signal.SIGKILL
+    found = go(ahead, "resume")
+    assert found.returncode == 0, found.stderr
+    assert weights(ahead) == weights(done)
+    assert not list((ahead / "runs/artifacts").glob(".lehr-tmp-*"))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_it_saves_and_goes_on_later(done: Path, ahead: Path, number: signal.Signals, code: int):
+    process = command(ahead, "run", "tiny.lehr", "--set", "grown.steps=60", LEHR_FAULT="checkpoint=sleep:1@1")
+    wait_for(ahead, lambda event: event["step"] == "grown" and event["event"] == "phase", process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "RUN301" in err
+    assert "‖ grown" in go(ahead, "status").stdout
+    assert go(ahead, "resume").returncode == 0
+    assert weights(ahead) == weights(done)
+
+
+def test_a_corrupt_checkpoint_is_named_and_not_used(done: Path, ahead: Path):
+    assert go(ahead, "run", "tiny.lehr", LEHR_FAULT="checkpoint=kill@4").returncode == -signal.SIGKILL
+    *_, newest = sorted((ahead / "runs/tiny/full/checkpoints").glob("*/step-*"))
+    damaged = newest / "state.safetensors"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    found = go(ahead, "resume")
+    assert found.returncode == 0, found.stderr
+    assert f"{newest.name}/state.safetensors fails its checksum and is not used" in found.stderr
+    assert weights(ahead) == weights(done)
+
+
+@pytest.mark.parametrize("deed", ["edit", "delete"])
+def test_an_altered_artifact_is_named_and_made_again(done: Path, tmp_path: Path, deed: str):
+    folder = tmp_path / "copy"
+    shutil.copytree(done, folder)
+    ledger = json.loads((folder / "runs/tiny/full/ledger.json").read_text())
+    artifact = folder / "runs/artifacts" / ledger["entries"]["last"]["fingerprint"]
+    if deed == "edit":
+        content = bytearray((artifact / "model.safetensors").read_bytes())
+        content[-1] ^= 1
+        (artifact / "model.safetensors").write_bytes(content)
+    else:
+        shutil.rmtree(artifact)
+    found = go(folder, "run", "tiny.lehr")
+    assert found.returncode == 0, found.stderr
+    assert ("model.safetensors" in found.stderr) == (deed == "edit")
+    assert [event["step"] for event in events(folder) if event["event"] == "started"][-1] == "last"
+    assert weights(folder) == weights(done)
+
+
+def test_a_folder_that_another_process_holds_is_refused(ahead: Path):
+    first = command(ahead, "run", "tiny.lehr", LEHR_FAULT="checkpoint=sleep:20")
+    wait_for(ahead, lambda event: event["step"] == "grown" and event["event"] == "phase", first)
+    second = go(ahead, "run", "tiny.lehr")
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    assert "RUN102" in second.stderr
+    assert f"process {first.pid} on " in second.stderr
+
+
+def test_a_disk_that_is_full_is_a_letter_and_nothing_is_lost(done: Path, ahead: Path):
+    found = go(ahead, "run", "tiny.lehr", LEHR_FAULT="checkpoint=enospc@3")
+    assert found.returncode == 5
+    assert "RUN106" in found.stderr
+    assert "no space left on device" in found.stderr
+    assert "MiB free" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert go(ahead, "resume").returncode == 0
+    assert weights(ahead) == weights(done)
+
+
+def test_a_limit_on_file_sizes_is_a_letter_too(ahead: Path):
+    program = "import sys; from lehr.cli import main; main(['run', 'tiny.lehr'])"
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ahead,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert found.returncode == 5, found.stderr
+    assert "RUN106" in found.stderr
+    assert "file too large" in found.stderr
+
+
+def test_status_reads_a_copied_folder_without_torch(done: Path, tmp_path: Path):
+    shutil.copytree(done / "runs/tiny/full", tmp_path / "elsewhere")
+    program = (
+        "import sys; from lehr.cli.door import _code; assert _code(['status', 'elsewhere']) == 0; "
+        "assert not {'torch', 'lark', 'networkx'} & set(sys.modules), sys.modules.keys()"
+    )
+    found = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "11 steps: 11 done" in found.stdout
+
+
+def test_an_unreadable_ledger_is_refused(done: Path, tmp_path: Path):
+    shutil.copytree(done, tmp_path / "copy")
+    (tmp_path / "copy/runs/tiny/full/ledger.json").write_text('{"version": 99}')
+    found = go(tmp_path / "copy", "run", "tiny.lehr")
+    assert (found.returncode, "RUN110" in found.stderr) == (2, True)
+
+
+def test_what_is_no_plan_is_a_fault_of_the_command(tmp_path: Path):
+    (tmp_path / "p.json").write_text('{"version": 2}')
+    found = go(tmp_path, "run", "p.json")
+    assert found.returncode == 2
+    assert "p.json is not a plan of this version" in found.stderr
