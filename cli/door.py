@@ -51,7 +51,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("lehr"), message="lehr %(version)s")
+@click.version_option(package_name="lehr", message="lehr %(version)s")
 def lehr() -> None:
     """A compiler for LLM training pipelines: one spec, checked, planned and run.
 
