@@ -21,8 +21,13 @@ def attention(q_BHTK: Tensor, k_BGTK: Tensor, v_BGTK: Tensor, documents_BT: Tens
 
 
 def visible(documents_BT: Tensor) -> Tensor:
-    """Which position (row) may look at which (column): [B, 1, T, T]."""
+    """Which position (row) may look at which (column): [B, 1, T, T].
+
+    A document is a stretch of equal numbers; a number that comes back later is another document.
+    """
     size = documents_BT.shape[1]
-    same_BTT = documents_BT[:, :, None] == documents_BT[:, None, :]
+    changes_BT = documents_BT.diff(dim=1, prepend=documents_BT[:, :1]) != 0
+    stretch_BT = changes_BT.cumsum(1)
+    same_BTT = stretch_BT[:, :, None] == stretch_BT[:, None, :]
     causal_TT = torch.ones(size, size, dtype=torch.bool, device=documents_BT.device).tril()
     return (same_BTT & causal_TT)[:, None]

@@ -1,0 +1,82 @@
+"""Attention: whichever way the door takes, it agrees with the reference, forward and backward."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lehr.kernels.attention import op, reference
+from lehr.kernels.attention.op import Packing, attention, decode
+
+
+def drawn(rows: int, heads: int, groups: int, length: int, size: int = 8) -> tuple[Tensor, Tensor, Tensor]:
+    source = torch.Generator().manual_seed(7)
+    return tuple(  # type: ignore[return-value]
+        torch.randn(rows, count, length, size, generator=source, dtype=torch.float64, requires_grad=True)
+        for count in (heads, groups, groups)
+    )
+
+
+def agree(packing: Packing, documents_BT: Tensor, heads: int = 4, groups: int = 2) -> None:
+    inputs = drawn(documents_BT.shape[0], heads, groups, documents_BT.shape[1])
+    ours, theirs = attention(*inputs, packing), reference.attention(*inputs, documents_BT)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    upstream = torch.randn_like(theirs)
+    ours_back = torch.autograd.grad(ours, inputs, upstream)
+    theirs_back = torch.autograd.grad(theirs, inputs, upstream)
+    torch.testing.assert_close(ours_back, theirs_back, rtol=0, atol=1e-12)
+
+
+ONE = torch.zeros(2, 9, dtype=torch.int64)
+SHORT = torch.tensor([[0, 0, 1, 1, 1, 2, 3, 3, 3], [5, 5, 5, 5, 5, 5, 5, 5, 6]])
+LONG = torch.arange(2).repeat_interleave(150).expand(2, 300)
+
+
+@pytest.mark.parametrize("documents_BT", [ONE, SHORT, LONG], ids=["one a row", "short", "long"])
+def test_the_door_agrees_with_the_reference(documents_BT: Tensor) -> None:
+    agree(Packing.of(documents_BT), documents_BT)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_key_heads_are_shared_evenly(groups: int) -> None:
+    agree(Packing.of(SHORT), SHORT, groups=groups)
+
+
+def test_the_cheapest_way_is_chosen() -> None:
+    chosen = {name: Packing.of(docs) for name, docs in (("one", ONE), ("short", SHORT), ("long", LONG))}
+    assert {name: (way.mask is not None, len(way.stretches)) for name, way in chosen.items()} == {
+        "one": (False, 0),
+        "short": (True, 0),
+        "long": (False, 4),
+    }
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=7, max_size=7), min_size=1, max_size=3))
+def test_both_ways_agree_on_any_documents(rows: list[list[int]]) -> None:
+    """Numbers may come back: then they are another document."""
+    documents_BT = torch.tensor(rows)
+    agree(Packing(mask=reference.visible(documents_BT)), documents_BT)
+    agree(Packing(stretches=op._stretches(documents_BT)), documents_BT)
+
+
+def test_nothing_is_seen_of_other_documents_or_of_what_comes_later() -> None:
+    q, k, v = drawn(2, 4, 2, 9)
+    output = attention(q, k, v, Packing.of(SHORT))
+    (gradient,) = torch.autograd.grad(output[0, :, 3].sum(), v)  # the second position of document 1
+    assert gradient[0].abs().sum((0, 2)).nonzero().flatten().tolist() == [2, 3]
+    assert gradient[1].count_nonzero() == 0
+
+
+def test_decoding_a_position_gives_what_all_at_once_gives() -> None:
+    q, k, v = drawn(2, 4, 2, 9)
+    whole = attention(q, k, v, Packing())
+    torch.testing.assert_close(decode(q[:, :, 8:], k, v), whole[:, :, 8:], rtol=0, atol=1e-12)
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    q, k, v = drawn(2, 4, 2, 9)
+    with pytest.raises(ValueError, match="3 query heads cannot share 2 key-value heads"):
+        attention(q[:, :3], k, v, Packing())
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        attention(q, k, v[:, :, :8], Packing())

@@ -1,0 +1,73 @@
+"""Cross-entropy: the door agrees with the reference, forward and backward."""
+
+import math
+
+import pytest
+import torch
+
+from lehr.kernels.cross_entropy import reference
+from lehr.kernels.cross_entropy.op import cross_entropy
+
+
+def drawn(tokens: int, width: int = 6, vocab: int = 11) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    source = torch.Generator().manual_seed(3)
+    hidden_ND = torch.randn(tokens, width, generator=source, dtype=torch.float64, requires_grad=True)
+    unembedding_VD = torch.randn(vocab, width, generator=source, dtype=torch.float64, requires_grad=True)
+    labels_N = torch.randint(vocab, (tokens,), generator=source)
+    labels_N[::3] = -100
+    return hidden_ND, unembedding_VD, labels_N
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 300, 1000])
+def test_the_door_agrees_with_the_reference(tokens: int) -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(tokens)
+    ours = cross_entropy(hidden_ND, unembedding_VD, labels_N)
+    theirs = reference.cross_entropy(hidden_ND, unembedding_VD, labels_N)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    wanted = (hidden_ND, unembedding_VD)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours * 0.37, wanted),
+        torch.autograd.grad(theirs * 0.37, wanted),
+        rtol=1e-11,
+        atol=1e-11,
+    )
+
+
+def test_ignored_tokens_have_no_gradient() -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(12)
+    (gradient_ND,) = torch.autograd.grad(cross_entropy(hidden_ND, unembedding_VD, labels_N), hidden_ND)
+    assert (gradient_ND.abs().sum(1) > 0).tolist() == (labels_N != -100).tolist()
+
+
+def test_it_is_a_sum_so_parts_add_up() -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(40)
+    parts = [
+        cross_entropy(hidden_ND[part], unembedding_VD, labels_N[part]) for part in (slice(9), slice(9, 40))
+    ]
+    torch.testing.assert_close(sum(parts), cross_entropy(hidden_ND, unembedding_VD, labels_N))
+
+
+def test_equal_logits_cost_the_logarithm_of_the_vocabulary() -> None:
+    loss = cross_entropy(torch.zeros(5, 6), torch.ones(11, 6), torch.tensor([0, 1, 2, 3, -100]))
+    assert loss.item() == pytest.approx(4 * math.log(11))
+
+
+def test_a_hopeless_token_costs_a_finite_loss() -> None:
+    """The label's probability is far below the smallest fp32 number, its logarithm is not."""
+    loss = cross_entropy(torch.tensor([[1.0]]), torch.tensor([[0.0], [500.0]]), torch.tensor([0]))
+    assert loss.item() == 500.0
+
+
+def test_another_label_may_be_the_ignored_one() -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(9)
+    kept = labels_N.where(labels_N != -100, 4)
+    assert (
+        cross_entropy(hidden_ND, unembedding_VD, kept, ignore=4).item()
+        == cross_entropy(hidden_ND, unembedding_VD, kept.where(kept != 4, -100)).item()
+    )
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(9)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        cross_entropy(hidden_ND, unembedding_VD, labels_N[:8])
