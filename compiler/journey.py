@@ -17,6 +17,7 @@ from .graph.blocks.arch import Arch
 from .graph.blocks.init import Init
 from .graph.blocks.mix import Mix
 from .graph.blocks.pipeline import Pipeline
+from .graph.blocks.tokenizer import Tokenizer
 from .graph.blocks.train import Train
 from .graph.build import Builder
 from .graph.claims import judge
@@ -24,7 +25,7 @@ from .graph.letters import letter
 from .graph.model import Graph, cycles
 from .graph.names import Scope, declare
 from .graph.override import override
-from .graph.shapes import audit_arch, audit_vocab
+from .graph.shapes import audit_arch, audit_tokenizer, audit_vocab
 from .graph.shares import audit
 from .text import Source, Span
 
@@ -110,6 +111,8 @@ def blocks_to_graph(journey: Journey) -> None:
 
 def shapes(journey: Journey) -> None:
     if journey.graph:
+        for tokenizer in journey.graph.of(Tokenizer):
+            journey.letters += audit_tokenizer(tokenizer)
         for arch in journey.graph.of(Arch):
             journey.letters += audit_arch(arch)
         for init in journey.graph.of(Init):

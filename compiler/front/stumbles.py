@@ -191,7 +191,7 @@ STUMBLES = (
         ),
     ),
     Stumble(
-        "SYN102",
+        "SYN138",
         "jump-by",
         "a jump happens `at` its point; only a glide (`~>`) arrives `by` one",
         "write `at`",
@@ -207,7 +207,7 @@ STUMBLES = (
         ("x = 1 -> 2 3", "x = 1 -> 2", "x = 1 -> a b", "x = 1 -> 2 -> 3 at 4", "x = 1 -> 2 ~> 3 by 4"),
     ),
     Stumble(
-        "SYN108",
+        "SYN139",
         "glide-at",
         "a glide arrives `by` its point; only a jump (`->`) happens `at` one",
         "write `by`",

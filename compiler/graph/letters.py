@@ -43,6 +43,8 @@ CODES = {
     "SHP101": "heads-do-not-divide",
     "SHP103": "vocab-mismatch",
     "SHP108": "odd-head",
+    "SHP109": "vocab-below-bytes",
+    "SHP110": "missing-special",
     "LIN101": "cycle",
     "LIN107": "no-pipeline",
     "CLM101": "false-claim",

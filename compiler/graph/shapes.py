@@ -6,9 +6,13 @@ from ..diagnostics.diagnostic import Diagnostic, Label
 from ..units import digits
 from .blocks.arch import Arch
 from .blocks.init import Init
+from .blocks.tokenizer import Tokenizer
 from .derive import head_dim, kv_heads
 from .letters import letter
 from .model import Graph
+
+BYTES = 256
+"""Entries of a byte-level vocabulary before anything is learnt."""
 
 
 def audit_arch(arch: Arch) -> list[Diagnostic]:
@@ -31,6 +35,24 @@ def audit_arch(arch: Arch) -> list[Diagnostic]:
     if head_dim(arch) % 2:
         headline = f"a head of `{arch.address}` has {head_dim(arch)} channels, and rotary positions turn them in pairs"
         found.append(letter("SHP108", headline, arch.span("head_dim" if arch.head_dim else "heads")))
+    return found
+
+
+def audit_tokenizer(tokenizer: Tokenizer) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    least = BYTES + len(tokenizer.specials)
+    if tokenizer.vocab < least:
+        headline = f"`{tokenizer.address}` has room for {digits(tokenizer.vocab)} entries and needs {least}"
+        notes = (
+            f"{BYTES} bytes and {len(tokenizer.specials)} special tokens come before anything is learnt",
+        )
+        found.append(letter("SHP109", headline, tokenizer.span("vocab"), notes=notes))
+    missing = [name for name in Tokenizer.model_fields["specials"].default if name not in tokenizer.specials]
+    if missing:
+        listed = " and ".join(f"`{name}`" for name in missing)
+        headline = f"the specials of `{tokenizer.address}` lack {listed}"
+        notes = ("every document stands between a begin and an end, and short rows are padded",)
+        found.append(letter("SHP110", headline, tokenizer.span("specials"), notes=notes))
     return found
 
 

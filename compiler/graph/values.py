@@ -11,7 +11,6 @@ from math import cos, pi, sqrt
 from typing import Any
 
 from ..text import Span
-from ..units import Quantity
 
 
 class _Hole:

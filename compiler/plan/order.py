@@ -13,6 +13,7 @@ def run_order(inputs: Mapping[str, Mapping[str, str]], rank: Mapping[str, tuple[
     for address, roles in inputs.items():
         graph.add_node(address)
         graph.add_edges_from((needed, address) for needed in roles.values())
+
     def place(address: str) -> tuple[int, ...]:
         return rank[address]
 

@@ -191,4 +191,4 @@ def _disk(error: OSError, folder: Path, step: str | None = None) -> StageError:
         pass
     headline = f"{place}: {(error.strerror or str(error)).lower()}"
     help = ("make room or rights, then `lehr resume`; what was finished is kept",)
-    return StageError("RUN106", "disk", headline, notes=notes, help=help, step=step)
+    return StageError("RUN111", "disk", headline, notes=notes, help=help, step=step)

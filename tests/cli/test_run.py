@@ -239,7 +239,7 @@ def test_a_folder_that_another_process_holds_is_refused(ahead: Path):
 def test_a_disk_that_is_full_is_a_letter_and_nothing_is_lost(done: Path, ahead: Path):
     found = go(ahead, "run", "tiny.lehr", LEHR_FAULT="checkpoint=enospc@3")
     assert found.returncode == 5
-    assert "RUN106" in found.stderr
+    assert "RUN111" in found.stderr
     assert "no space left on device" in found.stderr
     assert "MiB free" in found.stderr
     assert "Traceback" not in found.stderr
@@ -259,7 +259,7 @@ def test_a_limit_on_file_sizes_is_a_letter_too(ahead: Path):
         timeout=120,
     )
     assert found.returncode == 5, found.stderr
-    assert "RUN106" in found.stderr
+    assert "RUN111" in found.stderr
     assert "file too large" in found.stderr
 
 

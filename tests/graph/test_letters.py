@@ -76,6 +76,8 @@ def test_one_fault_is_one_letter(stage, fields: str, expected: tuple[str, str]):
             "arch thin like small { vocab = 512 }\ninit other { arch = thin;  tokenizer = words }",
             ("SHP103", "512"),
         ),
+        ("tokenizer few { from = [web];  vocab = 200 }", ("SHP109", "200")),
+        ('tokenizer few { from = [web];  vocab = 999;  specials = ["<|end|>"] }', ("SHP110", '["<|end|>"]')),
         ("expect small.params == 1M params", ("CLM101", "small.params")),
         ("expect small.params == 1M tokens", ("CLM102", "small.params == 1M tokens")),
         ("pipeline second {}", ("LIN107", "pipeline")),
