@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import click
 
 from ..compiler import check
 from ..compiler.diagnostics.diagnostic import Diagnostic, Severity
+from ..compiler.journey import Journey
 from .options import colour, find_specs, formats, no_such, settings, show_letters
+
+_ROUNDS = 10
 
 
 @click.command("check", short_help="Is it right?")
@@ -16,10 +20,17 @@ from .options import colour, find_specs, formats, no_such, settings, show_letter
 @formats("text", "short", "json")
 @settings
 @colour
+@click.option("--fix", is_flag=True, help="Apply the safe fixes, and check what is left.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
 @click.pass_context
 def verb(
-    ctx: click.Context, paths: tuple[str, ...], form: str, settings: tuple[str, ...], color: str, quiet: bool
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    form: str,
+    settings: tuple[str, ...],
+    color: str,
+    fix: bool,
+    quiet: bool,
 ) -> None:
     """Find what is wrong with specs: files, folders, or `specs/` when none is named.
 
@@ -31,7 +42,7 @@ def verb(
     claims = 0
     for spec in specs:
         try:
-            journey = check(spec, settings)
+            journey = _fixed(spec, settings) if fix else check(spec, settings)
         except OSError as error:
             raise no_such(spec, error) from None
         letters += journey.letters
@@ -40,6 +51,22 @@ def verb(
     if form == "text" and not (quiet and not letters):
         click.echo(_last_line(specs, letters, claims, time.perf_counter() - began), err=True)
     ctx.exit(int(any(letter.severity is Severity.ERROR for letter in letters)))
+
+
+def _fixed(spec: str, settings: tuple[str, ...]) -> Journey:
+    """Apply safe fixes to a spec until none is left; a fix may uncover another."""
+    from ..compiler.diagnostics.mend import mended
+    from ..runtime.store.atomic import write_bytes
+
+    journey = check(spec, settings)
+    for _ in range(_ROUNDS):
+        text, applied = mended(journey.source, journey.letters) if journey.source else ("", 0)
+        if not applied:
+            break
+        write_bytes(Path(spec), text.encode())
+        click.echo(f"Fixed {applied} in {spec}", err=True)
+        journey = check(spec, settings)
+    return journey
 
 
 def _show(letters: list[Diagnostic], form: str, color: str) -> None:

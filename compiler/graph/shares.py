@@ -179,9 +179,9 @@ def _unbalanced(mix: Mix, laid: dict[str, list[Piece]], place: Fraction, side: i
 def _sum_letter(
     mix: Mix, own: Place, total: Fraction, place: Fraction, spans: list[tuple[str, Span]]
 ) -> Diagnostic:
-    wide = max(len(name) for name in own)
+    wide = max(len(name) for name in (*own, "together"))
     rows = [f"{name.ljust(wide)}  {_percent(share).rjust(7)}" for name, share in own.items()]
-    when = "" if place == 0 else f" at {_percent(place)} of its stretch"
+    when = "" if place == 0 else " at its end" if place == 1 else f" at {_percent(place)} of its stretch"
     gap = _percent(abs(total - 1))
     whence = f"take {gap} from" if total > 1 else f"give {gap} to"
     return letter(

@@ -102,6 +102,15 @@ def test_json_carries_codes_places_and_fixes(lehr, tmp_path: Path):
     assert letter["labels"][0]["span"]["start"]["line"] == 7
 
 
+def test_safe_fixes_are_applied_and_the_rest_is_left(lehr, tmp_path: Path):
+    path = tmp_path / "bad.lehr"
+    path.write_text(STAGE.replace("arch = small", "arch = smal").replace("16Ki", "4M"))
+    found = lehr("check", "--fix", "bad.lehr")
+    assert found.returncode == 0, found.stdout
+    assert path.read_text() == STAGE.replace("16Ki", "4Mi")
+    assert "Fixed 1 in bad.lehr" in found.stderr
+
+
 def test_a_plan_is_written_and_reported(lehr, tmp_path: Path):
     (tmp_path / "good.lehr").write_text(STAGE)
     found = lehr("plan", "good.lehr", "-o", "good.plan.json", "--exit-code")
