@@ -15,6 +15,7 @@ from ..store.faults import fault_point
 
 NAME = "events.jsonl"
 _TAIL = 1 << 16
+"""Bytes that `tail` reads; more only where they hold no whole event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,15 @@ class Journal:
     def __init__(self, folder: Path, also: Callable[[Event], None] | None = None) -> None:
         self.path, self._also = folder / NAME, also
         self._serial = max((event.serial for event in tail(folder)), default=-1) + 1
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        if _is_torn(self.path):
-            os.write(self._descriptor, b"\n")
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(self.path, flags, 0o644)
+        self._torn = _is_torn(self._descriptor)
 
     def say(self, step: str, event: str, facts: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         said = Event(self._serial, now, round(time.monotonic(), 3), step, event, facts)
         fault_point("event")
-        os.write(self._descriptor, (json.dumps(asdict(said), ensure_ascii=False) + "\n").encode())
+        self._append((json.dumps(asdict(said), ensure_ascii=False) + "\n").encode("utf-8", "replace"))
         self._serial += 1
         if self._also:
             self._also(said)
@@ -51,30 +52,46 @@ class Journal:
     def close(self) -> None:
         os.close(self._descriptor)
 
+    def _append(self, line: bytes) -> None:
+        """Write a line, after the end of one that a crash or a full disk has torn."""
+        left = memoryview(b"\n" + line if self._torn else line)
+        self._torn = True
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        self._torn = False
+
 
 def tail(folder: Path) -> list[Event]:
     """The last events of a run, oldest first; lines that a crash has torn are passed over."""
     try:
         with (folder / NAME).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            lines = file.read().split(b"\n")
+            size, window = file.seek(0, os.SEEK_END), _TAIL
+            while True:
+                file.seek(max(0, size - window))
+                found = _events(file.read(window), window < size)
+                if found or window >= size:
+                    return found
+                window *= 8
     except OSError:
         return []
-    whole = lines[1 if size > _TAIL else 0 : -1]
+
+
+def _events(content: bytes, is_cut: bool) -> list[Event]:
+    """The whole events in the end of a file; the first line is half a line where it was cut there."""
+    whole = content.split(b"\n")[1 if is_cut else 0 : -1]
     return [event for line in whole if (event := _parse(line)) is not None]
 
 
 def _parse(line: bytes) -> Event | None:
     try:
-        return Event(**json.loads(line))
-    except (ValueError, TypeError):
+        event = Event(**json.loads(line))
+        datetime.fromisoformat(event.time)
+    except (ValueError, TypeError, RecursionError):
         return None
+    is_sound = type(event.serial) is int and isinstance(event.monotonic, int | float)
+    return event if is_sound and isinstance(event.facts, dict) else None
 
 
-def _is_torn(path: Path) -> bool:
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+def _is_torn(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"

@@ -10,15 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...compiler.plan.model import Plan
+from ...compiler.plan.model import Plan, Step
 from ..store.lock import is_held
 from .events import Event, tail
-from .ledger import Ledger, read
+from .ledger import Entry, Ledger, read
 
 
 @dataclass(frozen=True, slots=True)
 class StepStatus:
-    """`state` is done, running, stopped, failed, dead or to come; `progress` the last report of a running step."""
+    """`state` is done, running, stopped, failed, dead or to come.
+
+    `progress` is the last report of a step that is not done, `seconds` how long its attempt went on.
+    """
 
     address: str
     kind: str
@@ -45,23 +48,32 @@ def status(folder: Path) -> Status:
     """The status of the run in a folder.  Raises OSError where it has no plan."""
     plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
     ledger, events, held = read(folder) or Ledger(), tail(folder), is_held(folder)
-    steps = tuple(
-        _step(plan, ledger, events, held, address) for address in (step.address for step in plan.steps)
-    )
+    steps = tuple(_step(step, ledger.entries.get(step.address), events, held) for step in plan.steps)
     return Status(str(folder), steps, _age(events), held)
 
 
-def _step(plan: Plan, ledger: Ledger, events: list[Event], held: bool, address: str) -> StepStatus:
-    step, entry = plan.step(address), ledger.entries.get(address)
+def _step(step: Step, entry: Entry | None, events: list[Event], held: bool) -> StepStatus:
+    address, kind = step.address, step.work.kind
     if entry is None or entry.fingerprint != step.fingerprint:
-        return StepStatus(address, step.work.kind, "to come", 0.0, {}, None)
+        return StepStatus(address, kind, "to come", 0.0, {}, None)
+    if entry.state == "done":
+        return StepStatus(address, kind, "done", entry.seconds, entry.facts, None)
     state = "dead" if entry.state == "running" and not held else entry.state
-    last = next((e for e in reversed(events) if e.step == address and e.event == "progress"), None)
-    progress = last.facts if last and state != "done" else None
-    return StepStatus(address, step.work.kind, state, entry.seconds, entry.facts, progress)
+    attempt = _attempt(address, events)
+    progress = next((event.facts for event in reversed(attempt) if event.event == "progress"), None)
+    seconds = attempt[-1].monotonic - attempt[0].monotonic if attempt else 0.0
+    return StepStatus(address, kind, state, round(max(0.0, seconds), 3), entry.facts, progress)
+
+
+def _attempt(address: str, events: list[Event]) -> list[Event]:
+    """The events of a step's last attempt, as far back as they were read."""
+    own = [event for event in events if event.step == address]
+    starts = [place for place, event in enumerate(own) if event.event == "started"]
+    return own[starts[-1] :] if starts else own
 
 
 def _age(events: list[Event]) -> float | None:
     if not events:
         return None
-    return (datetime.now(UTC) - datetime.fromisoformat(events[-1].time)).total_seconds()
+    last = datetime.fromisoformat(events[-1].time)
+    return (datetime.now(UTC) - (last if last.tzinfo else last.replace(tzinfo=UTC))).total_seconds()

@@ -2,17 +2,14 @@
 
 Start reading at `run`.  A step's artifact is looked for by its address in the
 store, so work that another run did, or that a crash kept out of the ledger, is
-adopted and never repeated.
+adopted and never repeated.  What goes wrong becomes a letter in `failures`.
 """
 
 from __future__ import annotations
 
-import os
 import platform
-import re
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -21,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from ...compiler.plan.model import Plan, Step
-from ..errors import Interrupted, LehrError, Refusal, StageError
-from ..stages.registry import KINDS, runner
+from ..errors import Interrupted
+from ..stages.registry import runner
+from ..store import atomic
 from ..store.artifact import Store
-from ..store.atomic import write_bytes
 from ..store.lock import locked
 from . import releases
 from .events import Event, Journal
+from .failures import check, disk, ended, letter, not_reproduced
 from .interrupts import Interrupts
 from .ledger import Entry, Ledger, read
 from .rooms import StepRoom, checkpoints_of
@@ -41,30 +39,33 @@ def missing_extras() -> list[str]:
 
 
 def run(
-    plan: Plan, say: Callable[[Event], None] | None = None, root: Path = Path(), threads: int = 1
+    plan: Plan,
+    say: Callable[[Event], None] | None = None,
+    root: Path = Path(),
+    threads: int = 1,
+    force: Set[str] = frozenset(),
 ) -> Ledger:
     """Run a plan below `root` and return its ledger.
 
+    Steps in `force` run although they are done, and must come to the same files again.
     Raises Refusal before anything has started, StageError where a stage fails, and
     Interrupted where someone asked to stop; what was finished stays finished.
     """
-    unknown = sorted({step.work.kind for step in plan.steps} - set(KINDS))
-    if unknown:
-        raise Refusal("RUN103", "no-runner", f"this version of Lehr cannot run: {', '.join(unknown)}")
+    check(plan, force, missing_extras())
     folder = root / plan.run
     try:
         with locked(folder), ExitStack() as stack:
-            walk = _Walk(
-                plan, folder, Store(root / plan.store), Journal(folder, say), read(folder) or Ledger()
-            )
-            stack.callback(walk.journal.close)
+            ledger = read(folder) or Ledger()
+            journal = Journal(folder, say)
+            stack.callback(journal.close)
+            walk = _Walk(plan, folder, Store(root / plan.store), journal, ledger, threads, force)
             stack.enter_context(walk.interrupts)
-            walk.begin(threads)
+            walk.begin()
             for step in plan.steps:
                 walk.take(step)
-            return walk.ledger
+            return ledger
     except OSError as error:
-        raise _disk(error, folder) from error
+        raise disk(error, folder) from error
 
 
 @dataclass
@@ -74,89 +75,111 @@ class _Walk:
     store: Store
     journal: Journal
     ledger: Ledger
+    threads: int
+    force: Set[str]
     interrupts: Interrupts = field(default_factory=Interrupts)
     sound: set[str] = field(default_factory=set[str])
+    ready: bool = False
 
-    def begin(self, threads: int) -> None:
-        import torch
-
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
-        write_bytes(self.folder / "plan.json", (self.plan.model_dump_json(indent=2) + "\n").encode())
+    def begin(self) -> None:
+        document = self.plan.model_dump_json(indent=2) + "\n"
+        for place in (self.folder, self.folder / "release"):
+            atomic.sweep(place)
         self.store.sweep()
+        atomic.write_bytes(self.folder / "plan.json", document.encode())
 
     def take(self, step: Step) -> None:
         """Keep a step or run it."""
-        if self._is_done(step):
-            entry = self.ledger.entries.get(step.address)
-            if entry is None or entry.state != "done" or entry.fingerprint != step.fingerprint:
-                facts = self.store.facts(step.fingerprint)
-                self._record(step, Entry(fingerprint=step.fingerprint, state="done", facts=facts))
-            self.journal.say(step.address, "kept", {})
+        because = self._because(step)
+        if because:
+            self._run(step, because)
         else:
-            self._run(step)
+            self._keep(step)
+        checkpoints_of(self.folder, step, self.journal).clear()
         if step.work.kind == "release":
             releases.publish(self.store.path(step.fingerprint), self.folder / "release" / step.address)
 
-    def _is_done(self, step: Step) -> bool:
-        """Whether the artifact is there and every byte of it is what it was."""
+    def _because(self, step: Step) -> str | None:
+        """Why a step must run; None where its artifact is there and every byte of it is what it was."""
+        entry = self.ledger.entries.get(step.address)
         if self.store.find(step.fingerprint) is None:
-            return False
-        if step.fingerprint in self.sound:
-            return True
-        altered = self.store.altered(step.fingerprint)
-        if altered:
-            path = self.store.set_aside(step.fingerprint) / altered[0]
-            self.journal.say(step.address, "artifact_altered", {"path": str(path)})
-            return False
-        self.sound.add(step.fingerprint)
-        return True
+            if entry is None or entry.fingerprint != step.fingerprint:
+                return "not yet run"
+            return "artifact missing" if entry.state == "done" else f"{entry.state} before"
+        if step.fingerprint not in self.sound:
+            altered = self.store.altered(step.fingerprint)
+            if altered:
+                path = self.store.set_aside(step.fingerprint) / altered[0]
+                self.journal.say(step.address, "artifact_altered", {"path": str(path)})
+                return "artifact altered"
+            self.sound.add(step.fingerprint)
+        return "forced" if step.address in self.force else None
 
-    def _run(self, step: Step) -> None:
+    def _keep(self, step: Step) -> None:
+        entry = self.ledger.entries.get(step.address)
+        if entry and entry.state == "done" and entry.fingerprint == step.fingerprint:
+            self.journal.say(step.address, "kept", {"because": "done"})
+            return
+        facts = self.store.facts(step.fingerprint)
+        self._record(step, Entry(fingerprint=step.fingerprint, state="done", facts=facts))
+        self.journal.say(step.address, "kept", {"because": "already in the store"})
+
+    def _run(self, step: Step, because: str) -> None:
         if self.interrupts.asked:
-            raise Interrupted(f"stopped before `{step.address}`", step=step.address)
+            stopped = Interrupted(f"stopped before `{step.address}`", step=step.address)
+            raise stopped.by(self.interrupts.asked)
         self._record(step, Entry(fingerprint=step.fingerprint, state="running"))
-        self.journal.say(step.address, "started", {})
-        began, room = time.monotonic(), self._room(step)
+        self.journal.say(step.address, "started", {"because": because})
+        began = time.monotonic()
         try:
-            facts = runner(step.work.kind)(step, self._inputs(step), room)
-            seconds = round(time.monotonic() - began, 3)
-            self.store.commit(room.folder, step.fingerprint, _about(step, facts))
+            facts = self._make(step)
         except BaseException as error:
-            shutil.rmtree(room.folder, ignore_errors=True)
-            raise self._failed(step, error) from error
+            said = self._failed(step, error)
+            if said is error:
+                raise
+            raise said from error
+        seconds = round(time.monotonic() - began, 3)
         self.sound.add(step.fingerprint)
         self._record(step, Entry(fingerprint=step.fingerprint, state="done", seconds=seconds, facts=facts))
         self.journal.say(step.address, "done", {"seconds": seconds, "facts": facts})
-        room.checkpoints.clear()
 
-    def _room(self, step: Step) -> StepRoom:
+    def _make(self, step: Step) -> dict[str, Any]:
+        """Run the stage and make its files the step's artifact."""
+        self._ready()
         checkpoints = checkpoints_of(self.folder, step, self.journal)
-        return StepRoom(step, self.store.room(), checkpoints, self.journal, self.interrupts)
+        with self.store.room() as folder:
+            room = StepRoom(step, folder, checkpoints, self.journal, self.interrupts)
+            facts = runner(step.work.kind)(step, self._inputs(step), room)
+            differing = self.store.differing(folder, step.fingerprint) if step.address in self.force else []
+            if differing:
+                raise not_reproduced(step, differing, self.store.path(step.fingerprint))
+            self.store.commit(folder, step.fingerprint, _about(step, facts))
+        return facts
+
+    def _ready(self) -> None:
+        """Set torch up before the first stage; a run with nothing to do never loads it."""
+        if self.ready:
+            return
+        import torch
+
+        torch.set_num_threads(self.threads)
+        torch.use_deterministic_algorithms(True)
+        self.ready = True
 
     def _inputs(self, step: Step) -> dict[str, Path]:
+        """The artifacts that a step reads.  They are earlier steps, so each has passed its checksum here."""
         prints = {name: self.plan.step(name).fingerprint for name in step.inputs.values()}
         return {role: self.store.path(prints[name]) for role, name in step.inputs.items()}
 
     def _failed(self, step: Step, error: BaseException) -> BaseException:
         """Write down how a step ended, and say it as a letter."""
-        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
-        state = "stopped" if stopped else "failed"
+        state, facts = ended(error)
         try:
             self._record(step, Entry(fingerprint=step.fingerprint, state=state))
-            self.journal.say(step.address, state, {"because": str(error)})
+            self.journal.say(step.address, state, facts)
         except OSError:
-            pass  # the disk is why we are here; the letter below says so
-        if isinstance(error, Interrupted):
-            return error.by(self.interrupts.asked)
-        if isinstance(error, LehrError | KeyboardInterrupt):
-            return error
-        disk = _os_error(error)
-        if disk:
-            return _disk(disk, self.folder, step.address)
-        kind = type(error).__name__
-        headline = f"`{step.address}` failed: {kind}: {error}"
-        return StageError("RUN101", "stage-failed", headline, step=step.address)
+            pass  # the disk is why we are here; the letter says so
+        return letter(error, step, self.folder, self.interrupts.asked)
 
     def _record(self, step: Step, entry: Entry) -> None:
         self.ledger.record(self.folder, step.address, entry)
@@ -170,25 +193,3 @@ def _about(step: Step, facts: dict[str, Any]) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {"kind": step.work.kind, "edition": step.work.edition, "versions": versions, "facts": facts}
-
-
-def _os_error(error: BaseException) -> OSError | None:
-    """The system's error; safetensors wraps it in an error of its own, with its number in the text."""
-    if isinstance(error, OSError):
-        return error
-    wrapped = re.search(r"os error (\d+)", str(error)) if type(error).__name__ == "SafetensorError" else None
-    return OSError(int(wrapped[1]), os.strerror(int(wrapped[1]))) if wrapped else None
-
-
-def _disk(error: OSError, folder: Path, step: str | None = None) -> StageError:
-    """A write or read that failed: where, and how much room there is."""
-    place = error.filename or folder
-    notes: tuple[str, ...] = ()
-    try:
-        free = shutil.disk_usage(folder if folder.exists() else Path()).free
-        notes = (f"{free / 2**20:,.0f} MiB free under {os.fspath(folder)}",)
-    except OSError:
-        pass
-    headline = f"{place}: {(error.strerror or str(error)).lower()}"
-    help = ("make room or rights, then `lehr resume`; what was finished is kept",)
-    return StageError("RUN111", "disk", headline, notes=notes, help=help, step=step)

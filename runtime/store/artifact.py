@@ -1,21 +1,23 @@
 """Artifacts by address: folders of finished files under `<store>/<fingerprint>/`.
 
 An artifact is written in a temporary folder of the store and renamed into place
-when its manifest stands, so that a crash leaves all of it or nothing.
+when its manifest stands, so that a crash leaves all of it or nothing.  Runs may
+share a store, also at the same time.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from . import manifest
-from .atomic import TEMPORARY, sync_folder
+from .atomic import TEMPORARY, make_folder, sync_folder
 from .faults import fault_point
+from .lock import claim, release
 
 
 class Store:
@@ -38,14 +40,19 @@ class Store:
 
     def altered(self, fingerprint: str) -> list[str]:
         """Files of an artifact that are no longer what they were."""
-        return manifest.altered(self.path(fingerprint))
+        return manifest.altered(self.path(fingerprint), fingerprint=fingerprint)
 
-    def room(self) -> Path:
-        """A new temporary folder, marked with the process that fills it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        folder = self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
-        folder.mkdir()
-        return folder
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        """A new temporary folder that `commit` makes an artifact; without it the folder goes again."""
+        make_folder(self.root)
+        folder, mark = self._claimed()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            if mark is not None:
+                release(mark)
 
     def commit(self, folder: Path, fingerprint: str, about: Mapping[str, Any]) -> Path:
         """Make a filled folder the artifact of an address.
@@ -63,8 +70,6 @@ class Store:
             if self.altered(fingerprint):
                 self.set_aside(fingerprint)
                 folder.rename(target)
-            else:
-                shutil.rmtree(folder)
         sync_folder(self.root)
         fault_point("after-rename")
         return target
@@ -76,19 +81,32 @@ class Store:
         taken.rename(aside)
         return aside
 
+    def differing(self, folder: Path, fingerprint: str) -> list[str]:
+        """Files of a room that are not what the artifact of that address holds."""
+        known = manifest.read(self.path(fingerprint))
+        return manifest.differing(folder, known) if known else []
+
     def sweep(self) -> None:
         """Remove temporary folders whose process is gone."""
-        for folder in self.root.glob(f"{TEMPORARY}*-*"):
-            pid = folder.name.removeprefix(TEMPORARY).split("-")[0]
-            if pid.isdigit() and not _alive(int(pid)):
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in self.root.glob(f"{TEMPORARY}*"):
+            try:
+                mark = claim(folder)
+            except OSError:
+                continue  # in use, swept by another run, or on a file system without locks
+            shutil.rmtree(folder, ignore_errors=True)
+            release(mark)
 
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    def _claimed(self) -> tuple[Path, int | None]:
+        """A new folder and its mark; none where the file system knows no locks, and nobody sweeps."""
+        while True:
+            folder = self.root / f"{TEMPORARY}{uuid4().hex}"
+            folder.mkdir()
+            try:
+                mark = claim(folder)
+            except (FileNotFoundError, BlockingIOError):
+                continue  # a sweep was quicker than the mark
+            except OSError:
+                return folder, None
+            if folder.is_dir():
+                return folder, mark
+            release(mark)

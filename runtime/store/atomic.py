@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ TEMPORARY = ".lehr-tmp-"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, replacing what stood there; raises OSError and then changes nothing."""
+    """Put `content` at `path`, replacing what stood there; where that fails, nothing is changed."""
     temporary = path.with_name(f"{TEMPORARY}{uuid4().hex}")
     try:
         with temporary.open("xb") as file:
@@ -27,7 +28,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         fault_point(f"replace:{path.name}")
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
@@ -52,3 +53,28 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents so that their names last."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that others may look for: it is gone at once, and never there in part."""
+    doomed = folder.with_name(f"{TEMPORARY}{uuid4().hex}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that are gone have left in a folder; its lock must be held."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from . import manifest
-from .atomic import TEMPORARY, sync_folder
+from .atomic import TEMPORARY, make_folder, remove_folder, sweep, sync_folder
 from .faults import fault_point
 
 TENSORS, META = "state.safetensors", "meta.json"
@@ -24,38 +24,34 @@ class CheckpointFolder:
 
     def save(self, step: int, tensors: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         """Keep a state, and the newest `keep` states altogether."""
-        from safetensors.torch import save_file
-
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
+        sweep(self.folder)
         temporary = self.folder / f"{TEMPORARY}{uuid4().hex}"
-        temporary.mkdir()
         try:
-            whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-            save_file(whole, temporary / TENSORS)
-            (temporary / META).write_text(json.dumps(meta, allow_nan=False))
-            fault_point("checkpoint")
+            _write(temporary, tensors, meta)
             manifest.seal(temporary, {"step": step})
-            target = self.folder / f"step-{step:08}"
+            fault_point("before-checkpoint-rename")
+            target = self._place(step)
             if target.exists():
-                shutil.rmtree(target)
+                remove_folder(target)  # it was corrupt: a sound state is gone on from, not made again
             temporary.rename(target)
-        except OSError:
+        except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         sync_folder(self.folder)
         for old in self._states()[: -self.keep]:
-            shutil.rmtree(old)
+            remove_folder(old)
 
     def latest(self) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
         """The newest state whose files pass their checksums, as (step, tensors, meta)."""
         for state in reversed(self._states()):
-            bad = manifest.altered(state)
+            step = int(state.name.removeprefix("step-"))
+            bad = manifest.altered(state, step=step)
             if bad:
                 self._corrupt(state / bad[0])
                 continue
             from safetensors.torch import load_file
 
-            step = int(state.name.removeprefix("step-"))
             return step, load_file(state / TENSORS), json.loads((state / META).read_bytes())
         return None
 
@@ -63,5 +59,19 @@ class CheckpointFolder:
         """Remove all states: the stage is finished."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _place(self, step: int) -> Path:
+        return self.folder / f"step-{step:08}"
+
     def _states(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("step-*") if path.name[5:].isdigit())
+        found = (path for path in self.folder.glob("step-*") if path.name[5:].isdecimal())
+        return sorted(found, key=lambda path: int(path.name[5:]))
+
+
+def _write(folder: Path, tensors: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    save_file(whole, folder / TENSORS)
+    (folder / META).write_text(json.dumps(meta, allow_nan=False))
+    fault_point("checkpoint")

@@ -1,4 +1,7 @@
-"""One process per run folder: an flock, with its holder's name in the file."""
+"""One process per run folder: an flock, with its holder's name in the file.
+
+Temporary folders of a store are marked in the same way, without a name: see `claim`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,46 +17,93 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Refusal
+from .atomic import make_folder
 
 NAME = "lock"
+_TRIES, _PAUSE = 5, 0.02
+"""`lehr status` looks at the lock by taking it for an instant; that must not refuse a run."""
+
+_ours: set[int] = set()
+
+
+def _let_go() -> None:
+    """A forked child that outlives us must not keep what we held."""
+    for descriptor in _ours:
+        os.close(descriptor)
+    _ours.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a run folder; raises Refusal with the holder's name where another process does.
 
-    The lock dies with its process.  The descriptor is not inherited, so a child that
-    survives does not keep it.
+    The lock dies with its process, and neither a forked nor a started child keeps it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    make_folder(folder)
+    descriptor = _open(folder / NAME, os.O_RDWR | os.O_CREAT)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refusal(folder) from None
+        if not _take(descriptor):
+            raise _refusal(folder)
         os.ftruncate(descriptor, 0)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        os.pwrite(descriptor, json.dumps(_ourselves()).encode(), 0)
         yield
     finally:
-        os.close(descriptor)
+        release(descriptor)
+
+
+def claim(folder: Path) -> int:
+    """Mark a folder as in use by this process, until `release`; raises OSError where another uses it."""
+    descriptor = _open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        release(descriptor)
+        raise
+    return descriptor
+
+
+def release(descriptor: int) -> None:
+    _ours.discard(descriptor)
+    os.close(descriptor)
 
 
 def is_held(folder: Path) -> bool:
     """Whether a process of this machine holds a run folder now."""
     try:
-        descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _open(folder / NAME, os.O_RDONLY)
     except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
     finally:
-        os.close(descriptor)
+        release(descriptor)
     return False
+
+
+def _open(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    _ours.add(descriptor)
+    return descriptor
+
+
+def _take(descriptor: int) -> bool:
+    for attempt in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(_PAUSE if attempt + 1 < _TRIES else 0)
+    return False
+
+
+def _ourselves() -> dict[str, Any]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
 
 
 def _refusal(folder: Path) -> Refusal:

@@ -17,7 +17,8 @@ NAME = "manifest.json"
 
 def seal(folder: Path, about: Mapping[str, Any]) -> None:
     """Write the manifest of all files in a folder and sync everything to disk."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    inside = sorted(folder.rglob("*"))
+    files = [path for path in inside if path.is_file() and path != folder / NAME]
     for path in files:
         sync_file(path)
     fault_point("manifest")
@@ -28,7 +29,7 @@ def seal(folder: Path, about: Mapping[str, Any]) -> None:
     document = json.dumps({"version": 1, **about, "files": listed}, indent=2, sort_keys=True)
     (folder / NAME).write_text(document + "\n")
     sync_file(folder / NAME)
-    for path in {path.parent for path in files} | {folder}:
+    for path in (folder, *(path for path in inside if path.is_dir())):
         sync_folder(path)
 
 
@@ -36,16 +37,24 @@ def read(folder: Path) -> dict[str, Any] | None:
     """A folder's manifest, or None where there is none that can be read."""
     try:
         document = json.loads((folder / NAME).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and isinstance(document.get("files"), dict) else None
 
 
-def altered(folder: Path) -> list[str]:
-    """Files that are not what the manifest says, or are missing; the manifest itself where it cannot be read."""
+def altered(folder: Path, **about: Any) -> list[str]:
+    """Files that are not what the manifest says, or are missing.
+
+    The manifest itself where it cannot be read, or is about something else than `about`.
+    """
     document = read(folder)
-    if document is None:
+    if document is None or any(document.get(name) != value for name, value in about.items()):
         return [NAME]
+    return differing(folder, document)
+
+
+def differing(folder: Path, document: Mapping[str, Any]) -> list[str]:
+    """Files of a folder that are not what a manifest, its own or another's, says."""
     return [name for name, entry in sorted(document["files"].items()) if not _same(folder / name, entry)]
 
 
@@ -60,5 +69,5 @@ def digest(path: Path) -> str:
 def _same(path: Path, entry: Mapping[str, Any]) -> bool:
     try:
         return os.path.getsize(path) == entry["bytes"] and digest(path) == entry["sha256"]
-    except OSError:
-        return False
+    except (OSError, KeyError, TypeError, ValueError):
+        return False  # gone, or an entry that is none

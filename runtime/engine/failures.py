@@ -1,0 +1,118 @@
+"""What can keep a plan from running, and what can end a step, as letters."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import traceback
+from collections.abc import Sequence, Set
+from pathlib import Path
+from typing import Any
+
+from ...compiler.plan.model import Plan, Step
+from ..errors import Interrupted, LehrError, Refusal, StageError
+from ..stages.registry import KINDS
+from .ledger import State
+
+# ---- before anything starts --------------------------------------------------------
+
+
+def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
+    """Refuse what cannot end well."""
+    unknown = sorted({step.work.kind for step in plan.steps} - set(KINDS))
+    if unknown:
+        raise Refusal("RUN103", "no-runner", f"this version of Lehr cannot run: {', '.join(unknown)}")
+    for fault in (_disorder(plan), _stranger(plan, force)):
+        if fault:
+            raise Refusal("RUN113", "plan-disordered", fault, help=("let `lehr plan` write it anew",))
+    if missing:
+        headline = f"running a plan needs {', '.join(missing)}"
+        help = ("install the extra: `pip install 'lehr[train]'`",)
+        raise Refusal("RUN105", "extra-missing", headline, help=help)
+
+
+def _disorder(plan: Plan) -> str | None:
+    """What is wrong with the order or the names of the steps; a plan may come from anywhere."""
+    known: set[str] = set()
+    for step in plan.steps:
+        if step.address in known:
+            return f"the plan has two steps `{step.address}`"
+        later = sorted(set(step.inputs.values()) - known)
+        if later:
+            return f"`{step.address}` reads `{later[0]}`, which is no step before it"
+        if step.work.kind == "release" and not _is_file_name(step.address):
+            return f"`{step.address}` cannot be the name of a folder"
+        known.add(step.address)
+    return None
+
+
+def _stranger(plan: Plan, force: Set[str]) -> str | None:
+    strangers = sorted(force - {step.address for step in plan.steps})
+    return f"there is no step `{strangers[0]}` in the plan" if strangers else None
+
+
+def _is_file_name(text: str) -> bool:
+    return text not in ("", ".", "..") and "/" not in text and "\0" not in text
+
+
+# ---- while a step runs -------------------------------------------------------------
+
+
+def ended(error: BaseException) -> tuple[State, dict[str, Any]]:
+    """How the ledger and the events call the end of a step; an unforeseen one with its traceback."""
+    if isinstance(error, Interrupted | KeyboardInterrupt):
+        return "stopped", {"because": str(error)}
+    told = {} if isinstance(error, LehrError) else {"traceback": "".join(traceback.format_exception(error))}
+    return "failed", {"because": str(error), **told}
+
+
+def letter(error: BaseException, step: Step, run: Path, asked: signal.Signals | None) -> BaseException:
+    """What ended a step, as the user shall read it."""
+    if isinstance(error, Interrupted):
+        return error.by(asked)
+    if isinstance(error, LehrError):
+        error.step = error.step or step.address
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    found = _os_error(error)
+    if found:
+        return disk(found, run, step.address)
+    headline = f"`{step.address}` failed: {type(error).__name__}: {error}"
+    notes = (f"the traceback is in {run / 'events.jsonl'}",)
+    return StageError("RUN101", "stage-failed", headline, notes=notes, step=step.address)
+
+
+def not_reproduced(step: Step, differing: Sequence[str], artifact: Path) -> StageError:
+    return StageError(
+        "RUN112",
+        "not-reproduced",
+        f"`{step.address}` came to another result than before: {', '.join(differing)}",
+        notes=(f"{artifact} is kept as it was",),
+        help=("look at the versions in its manifest: a library, the machine or the code has changed",),
+        step=step.address,
+    )
+
+
+def disk(error: OSError, folder: Path, step: str | None = None) -> StageError:
+    """A write or read that failed: where, and how much room there is."""
+    place = error.filename or folder
+    notes: tuple[str, ...] = ()
+    try:
+        free = shutil.disk_usage(folder if folder.exists() else Path()).free
+        notes = (f"{free / 2**20:,.0f} MiB free under {os.fspath(folder)}",)
+    except OSError:
+        pass
+    headline = f"{place}: {(error.strerror or str(error)).lower()}"
+    help = ("make room or rights, then `lehr resume`; what was finished is kept",)
+    return StageError("RUN111", "disk", headline, notes=notes, help=help, step=step)
+
+
+def _os_error(error: BaseException) -> OSError | None:
+    """The system's error; safetensors wraps it in an error of its own, with its number in the text."""
+    if isinstance(error, OSError):
+        return error
+    wrapped = re.search(r"os error (\d+)", str(error)) if type(error).__name__ == "SafetensorError" else None
+    return OSError(int(wrapped[1]), os.strerror(int(wrapped[1]))) if wrapped else None
