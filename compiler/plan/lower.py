@@ -7,7 +7,6 @@ becomes one step per model, so that each model is measured as soon as it is ther
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from importlib.metadata import version
 from typing import TypeVar
 
@@ -20,14 +19,13 @@ from ..graph.blocks.init import Init
 from ..graph.blocks.optimizer import Optimizer
 from ..graph.blocks.release import Release
 from ..graph.blocks.tokenizer import Tokenizer
-from ..graph.blocks.train import Average, Train
+from ..graph.blocks.train import Train
 from ..graph.derive import head_dim, kv_heads, whole_context
 from ..graph.model import Graph
-from ..graph.phases import Course, Stretch, nearest_step
+from ..graph.phases import Course
 from ..graph.schema import Block
-from ..graph.shares import Diet, diets
 from ..graph.values import Ref
-from ..units import TOKENS, Quantity
+from . import course as course_of
 from . import library, model
 from .fingerprint import fingerprint
 from .order import run_order
@@ -161,12 +159,12 @@ class _Lowering:
         tokenizer = self.graph.derived.tokenizer(block.ref)
         assert course is not None
         assert tokenizer is not None
-        phases = lower_phases(block, course, self.graph)
+        phases = course_of.phases(course, self.graph)
         work = model.TrainWork(
             phases=phases,
             lr=self._lr(block, course),
             optimizer=self._optimizer(block.optimizer),
-            average=_average(block.average, course),
+            average=course_of.average(block.average, course),
             rng=self._rng(block.rng),
             earlier=sum(isinstance(one, Train) for one in self.graph.derived.lineage(block.origin)),
         )
@@ -175,7 +173,9 @@ class _Lowering:
         inputs |= {f"tokens:{name}": self._tokens(name, tokenizer.ref) for name in corpora}
         saves = block.checkpoint
         checkpoint = (
-            model.Checkpoint(every=_interval(saves.every, course), keep=saves.keep) if saves else None
+            model.Checkpoint(every=course_of.interval(saves.every, course), keep=saves.keep)
+            if saves
+            else None
         )
         return self._add(block.address, block, work, inputs, checkpoint)
 
@@ -265,55 +265,6 @@ def lower_arch(arch: Arch) -> model.Arch:
         tied=arch.tied,
         norm_eps=float(arch.norm_eps),
     )
-
-
-def lower_phases(stage: Train, course: Course, graph: Graph) -> tuple[model.Phase, ...]:
-    """The course cut wherever shapes or shares change their way."""
-    phases: list[model.Phase] = []
-    for group in _diet_groups(course):
-        eaten = diets(group[0].data.address, graph.blocks, group[0].start, course, group[-1].end)
-        for diet in eaten:
-            stretch = next(s for s in group if s.start <= diet.start < s.end)
-            phases.append(_phase(stretch, diet))
-    return tuple(phases)
-
-
-def _phase(stretch: Stretch, diet: Diet) -> model.Phase:
-    return model.Phase(
-        steps=diet.end - diet.start,
-        context=stretch.context,
-        sequences=stretch.sequences,
-        rope=float(stretch.rope),
-        shares={
-            name: model.Share(first=share, last=diet.last[name])
-            for name, share in diet.first.items()
-            if share or diet.last[name]
-        },
-    )
-
-
-def _diet_groups(course: Course) -> list[list[Stretch]]:
-    """Neighbouring stretches that read the same mix."""
-    groups: list[list[Stretch]] = []
-    for stretch in course.stretches:
-        if groups and groups[-1][-1].data == stretch.data:
-            groups[-1].append(stretch)
-        else:
-            groups.append([stretch])
-    return groups
-
-
-def _interval(every: Quantity, course: Course) -> int:
-    """Steps between two events; a number of tokens is taken at the stage's mean batch."""
-    steps = every.value * course.steps / course.tokens if every.dims == TOKENS else every.value
-    return max(1, nearest_step(Fraction(steps)))
-
-
-def _average(average: Average | None, course: Course) -> model.Average | None:
-    if average is None:
-        return None
-    every = _interval(average.every, course)
-    return model.Average(first=nearest_step(course.place(average.start)) or every, every=every)
 
 
 def _continuations(block: Eval) -> model.Continuations | None:
