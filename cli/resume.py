@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..compiler.plan.model import Plan
 from .options import colour
 from .run import execute, saved_plan
 from .status import newest_run
@@ -24,4 +25,13 @@ def verb(ctx: click.Context, run: str | None, color: str, threads: int | None) -
     """
     folder = Path(run) if run else newest_run()
     plan = saved_plan(str(folder / "plan.json"))
-    ctx.exit(execute(plan.model_copy(update={"run": str(folder)}), color, threads))
+    plan, root = _placed(plan, folder)
+    ctx.exit(execute(plan, color, threads, root))
+
+
+def _placed(plan: Plan, folder: Path) -> tuple[Plan, Path]:
+    """The plan and the folder below which it ran; a run folder that was moved runs where it is."""
+    whole, inside = folder.resolve().parts, Path(plan.run).parts
+    if whole[-len(inside) :] == inside:
+        return plan, Path(*whole[: -len(inside)])
+    return plan.model_copy(update={"run": str(folder)}), Path()

@@ -46,8 +46,8 @@ def saved_plan(path: str) -> Plan:
         ) from None
 
 
-def execute(plan: Plan, color: str, threads: int | None) -> int:
-    """Run a plan, show it, and say what came of it; returns the exit code."""
+def execute(plan: Plan, color: str, threads: int | None, root: Path = Path()) -> int:
+    """Run a plan below `root`, show it, and say what came of it; returns the exit code."""
     from ..runtime.engine.walk import missing_extras
     from ..runtime.errors import LehrError, Refusal
     from .progress import Screen, took
@@ -66,9 +66,9 @@ def execute(plan: Plan, color: str, threads: int | None) -> int:
     began = time.monotonic()
     with Screen(plan, colour=wants_colour(color, sys.stderr)) as screen:
         try:
-            kept = sum(decision.action == "keep" for decision in compare(plan))
+            kept = sum(decision.action == "keep" for decision in compare(plan, root))
             screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
-            _walk(plan, screen, threads)
+            _walk(plan, screen, threads, root)
         except LehrError as error:
             screen.line("Stopped", f"{error.step or plan.run}", "red")
             return show_failure(error, plan, color)
@@ -76,23 +76,23 @@ def execute(plan: Plan, color: str, threads: int | None) -> int:
             screen.line("Finished", f"nothing to do; all {len(plan.steps)} steps were done")
             return 0
         screen.line("Finished", f"{screen.ran} steps in {took(time.monotonic() - began)}")
-    _show_results(plan)
+    _show_results(plan, root)
     return 0
 
 
-def _walk(plan: Plan, screen: object, threads: int | None) -> None:
+def _walk(plan: Plan, screen: object, threads: int | None, root: Path) -> None:
     # Idle threads that spin slow a busy machine down several times; they are told to sleep before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ..runtime.engine.walk import run
 
-    run(plan, say=screen, threads=threads or 1)  # pyright: ignore[reportArgumentType]
+    run(plan, say=screen, root=root, threads=threads or 1)  # pyright: ignore[reportArgumentType]
 
 
-def _show_results(plan: Plan) -> None:
+def _show_results(plan: Plan, root: Path) -> None:
     from ..runtime.engine.ledger import read
     from .results import results
 
-    ledger = read(Path(plan.run))
+    ledger = read(root / plan.run)
     if ledger:
         told = results(plan, {name: entry.facts for name, entry in ledger.entries.items()})
         click.echo(f"\n{told}\n" if told else "")

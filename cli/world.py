@@ -12,9 +12,9 @@ from ..runtime.engine.ledger import read as read_ledger
 from ..runtime.store.artifact import Store
 
 
-def compare(plan: Plan) -> list[Decision]:
-    """What will become of each step, seen from the working folder."""
-    run, store = Path(plan.run), Store(Path(plan.store))
+def compare(plan: Plan, root: Path = Path()) -> list[Decision]:
+    """What will become of each step when the plan runs below `root`."""
+    run, store = root / plan.run, Store(root / plan.store)
     ledger = read_ledger(run)
     recorded = {name: entry.fingerprint for name, entry in ledger.entries.items()} if ledger else {}
     return decide(plan, earlier(run), recorded, lambda fingerprint: store.find(fingerprint) is not None)

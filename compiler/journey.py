@@ -25,7 +25,7 @@ from .graph.letters import letter
 from .graph.model import Graph, cycles
 from .graph.names import Scope, declare
 from .graph.override import override
-from .graph.shapes import audit_arch, audit_tokenizer, audit_vocab
+from .graph.shapes import audit_arch, audit_folders, audit_tokenizer, audit_vocab
 from .graph.shares import audit
 from .text import Source, Span
 
@@ -111,6 +111,7 @@ def blocks_to_graph(journey: Journey) -> None:
 
 def shapes(journey: Journey) -> None:
     if journey.graph:
+        journey.letters += audit_folders(journey.graph.pipeline)
         for tokenizer in journey.graph.of(Tokenizer):
             journey.letters += audit_tokenizer(tokenizer)
         for arch in journey.graph.of(Arch):

@@ -1,4 +1,4 @@
-"""Shapes that cannot be built: heads that do not divide, a vocabulary too small for its tokenizer."""
+"""Blocks that cannot be built: folders outside, heads that do not divide, a vocabulary too small."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ..diagnostics.diagnostic import Diagnostic, Label
 from ..units import digits
 from .blocks.arch import Arch
 from .blocks.init import Init
+from .blocks.pipeline import Pipeline
 from .blocks.tokenizer import Tokenizer
 from .derive import head_dim, kv_heads
 from .letters import letter
@@ -36,6 +37,15 @@ def audit_arch(arch: Arch) -> list[Diagnostic]:
         headline = f"a head of `{arch.address}` has {head_dim(arch)} channels, and rotary positions turn them in pairs"
         found.append(letter("SHP108", headline, arch.span("head_dim" if arch.head_dim else "heads")))
     return found
+
+
+def audit_folders(pipeline: Pipeline) -> list[Diagnostic]:
+    """The run and the store stay below the folder in which the pipeline runs."""
+    return [
+        letter("NAM111", f"`{path}` leaves the folder in which the pipeline runs", pipeline.span(field))
+        for field, path in (("runs", pipeline.runs), ("store", pipeline.store))
+        if path.startswith(("/", "~")) or "\0" in path or ".." in path.split("/")
+    ]
 
 
 def audit_tokenizer(tokenizer: Tokenizer) -> list[Diagnostic]:

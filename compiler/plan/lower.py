@@ -14,7 +14,7 @@ from ..graph.blocks.arch import Arch
 from ..graph.blocks.bench import Bench
 from ..graph.blocks.calls import Perplexity
 from ..graph.blocks.corpus import Corpus
-from ..graph.blocks.evaluate import Eval
+from ..graph.blocks.eval import Eval
 from ..graph.blocks.init import Init
 from ..graph.blocks.optimizer import Optimizer
 from ..graph.blocks.release import Release

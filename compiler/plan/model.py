@@ -14,7 +14,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 VERSION = 1
 
@@ -25,6 +25,16 @@ Exact = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": r"^-?\d+(/\d+)?$"}),
 ]
 Curve = Literal["linear", "cosine", "sqrt", "exponential"]
+
+
+def _inside(path: str) -> str:
+    if path.startswith(("/", "~")) or "\0" in path or ".." in path.split("/"):
+        raise ValueError("a folder of a plan stays inside the folder where it runs")
+    return path
+
+
+Folder = Annotated[str, AfterValidator(_inside)]
+"""A path below the working folder."""
 
 
 class Frozen(BaseModel):
@@ -257,8 +267,8 @@ class Plan(Frozen):
     lehr: str = Field(description="version of the compiler that wrote this")
     pipeline: str
     profile: str
-    run: str = Field(description="the run's folder, relative to where `lehr run` is called")
-    store: str = Field(description="the folder of artifacts, which runs may share")
+    run: Folder = Field(description="the run's folder, relative to where `lehr run` is called")
+    store: Folder = Field(description="the folder of artifacts, which runs may share")
     steps: tuple[Step, ...]
 
     def step(self, address: str) -> Step:

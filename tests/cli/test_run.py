@@ -95,6 +95,13 @@ def test_a_saved_plan_runs_where_the_spec_has_never_been(done: Path, ahead: Path
     assert weights(ahead) == weights(done)
 
 
+def test_resume_from_another_folder_finds_the_store(done: Path, tmp_path: Path):
+    found = go(tmp_path, "resume", str(done / "runs/tiny/full"))
+    assert found.returncode == 0
+    assert "nothing to do" in found.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_killed_and_resumed_is_the_same_as_unbroken(done: Path, ahead: Path):
     process = command(ahead, "run", "tiny.lehr", LEHR_FAULT="event=kill@14")
     process.communicate(timeout=300)

@@ -160,3 +160,9 @@ def test_like_begins_as_another_block(stage):
         stretch.steps
         for stretch in journey.graph.derived.course(journey.graph.blocks["grown_more"]).stretches
     ] == [3]
+
+
+@pytest.mark.parametrize("path", ["/tmp/runs", "../runs", "~/runs", "runs/../../up"])
+def test_a_pipeline_stays_in_its_folder(journey, path: str):
+    found = journey(f'lehr 1\npipeline recipe {{ runs = "{path}" }}\n')
+    assert said(found) == [("NAM111", f'"{path}"')]

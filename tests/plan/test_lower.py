@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lehr.compiler import compile as compile_spec
 from lehr.compiler.plan.compare import decide
@@ -191,3 +192,16 @@ def test_shares_add_up_at_every_cut_and_steps_to_the_stage(
 def test_the_exported_schema_is_the_models():
     schema = Path(__file__).parents[2] / "docs" / "plan.schema.json"
     assert json.loads(schema.read_text()) == Plan.model_json_schema()
+
+
+@pytest.mark.parametrize("field", ["run", "store"])
+def test_a_plan_stays_in_its_folder(plan, field: str):
+    document = json.loads(plan().model_dump_json())
+    document[field] = "../elsewhere"
+    with pytest.raises(ValidationError, match="stays inside"):
+        Plan.model_validate(document)
+
+
+def test_the_plan_counts_parameters_as_the_spec_does(plan):
+    init = plan(SPEC + "expect small.params == 164_160 params\n").step("newborn").work
+    assert init.arch.params == 164_160

@@ -4,7 +4,7 @@ from ..schema import Block
 from .arch import Arch
 from .bench import Bench
 from .corpus import Corpus
-from .evaluate import Eval
+from .eval import Eval
 from .init import Init
 from .mix import Mix
 from .optimizer import Optimizer
