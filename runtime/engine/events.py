@@ -35,10 +35,15 @@ class Journal:
 
     def __init__(self, folder: Path, also: Callable[[Event], None] | None = None) -> None:
         self.path, self._also = folder / NAME, also
-        self._serial = max((event.serial for event in tail(folder)), default=-1) + 1
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self.path, flags, 0o644)
-        self._torn = _is_torn(self._descriptor)
+        try:
+            self._torn = _is_torn(self._descriptor)
+            self._append(b"")  # before the serials are read: a line may lack nothing but its end
+            self._serial = max((event.serial for event in tail(folder)), default=-1) + 1
+        except BaseException:
+            self.close()
+            raise
 
     def say(self, step: str, event: str, facts: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
