@@ -24,9 +24,13 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
     unknown = sorted({step.work.kind for step in plan.steps} - set(KINDS))
     if unknown:
         raise Refusal("RUN103", "no-runner", f"this version of Lehr cannot run: {', '.join(unknown)}")
-    for fault in (_disorder(plan), _stranger(plan, force)):
-        if fault:
-            raise Refusal("RUN113", "plan-disordered", fault, help=("let `lehr plan` write it anew",))
+    fault = _disorder(plan)
+    if fault:
+        raise Refusal("RUN113", "plan-disordered", fault, help=("let `lehr plan` write it anew",))
+    strangers = sorted(force - {step.address for step in plan.steps})
+    if strangers:
+        help = ("`lehr plan` lists the steps",)
+        raise Refusal("RUN114", "no-such-step", f"there is no step `{strangers[0]}` in the plan", help=help)
     if missing:
         headline = f"running a plan needs {', '.join(missing)}"
         help = ("install the extra: `pip install 'lehr[train]'`",)
@@ -46,11 +50,6 @@ def _disorder(plan: Plan) -> str | None:
             return f"`{step.address}` cannot be the name of a folder"
         known.add(step.address)
     return None
-
-
-def _stranger(plan: Plan, force: Set[str]) -> str | None:
-    strangers = sorted(force - {step.address for step in plan.steps})
-    return f"there is no step `{strangers[0]}` in the plan" if strangers else None
 
 
 def _is_file_name(text: str) -> bool:

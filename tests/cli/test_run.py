@@ -95,6 +95,13 @@ def test_a_saved_plan_runs_where_the_spec_has_never_been(done: Path, ahead: Path
     assert weights(ahead) == weights(done)
 
 
+def test_a_forced_step_comes_to_the_same_files(done: Path):
+    found = go(done, "run", "tiny.lehr", "--force", "last")
+    assert found.returncode == 0, found.stderr
+    assert "Finished 1 step in" in found.stderr
+    assert go(done, "run", "tiny.lehr", "--force", "lst").returncode == 2
+
+
 def test_resume_from_another_folder_finds_the_store(done: Path, tmp_path: Path):
     found = go(tmp_path, "resume", str(done / "runs/tiny/full"))
     assert found.returncode == 0
@@ -240,3 +247,12 @@ def test_what_is_no_plan_is_a_fault_of_the_command(tmp_path: Path):
     found = go(tmp_path, "run", "p.json")
     assert found.returncode == 2
     assert "p.json is not a plan of this version" in found.stderr
+
+
+def test_a_plan_that_was_edited_is_not_run(done: Path, tmp_path: Path):
+    document = json.loads((done / "runs/tiny/full/plan.json").read_text())
+    next(step for step in document["steps"] if step["address"] == "last")["work"]["rng"] = 8
+    (tmp_path / "p.json").write_text(json.dumps(document))
+    found = go(tmp_path, "run", "p.json")
+    assert found.returncode == 2
+    assert "p.json was edited: `last` no longer has its address" in found.stderr
