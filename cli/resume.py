@@ -8,14 +8,14 @@ import click
 
 from ..compiler.plan.model import Plan
 from .options import colour
-from .run import execute, saved_plan
+from .run import THREADS, execute, saved_plan
 from .status import newest_run
 
 
 @click.command("resume", short_help="Go on.")
 @click.argument("run", required=False, metavar="[RUN]")
 @colour
-@click.option("--threads", type=click.IntRange(min=1), help="Threads for torch. Default: one.")
+@click.option("--threads", type=click.IntRange(min=1), help=THREADS)
 @click.pass_context
 def verb(ctx: click.Context, run: str | None, color: str, threads: int | None) -> None:
     """Run on what stands in a run's folder, from the latest checkpoint that passes its checksum.
