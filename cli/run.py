@@ -14,7 +14,6 @@ from ..compiler.plan.fingerprint import fingerprint
 from ..compiler.plan.model import Plan
 from .options import colour, settings, show_failure, wants_colour
 
-
 THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores are idle, or one."
 
 
@@ -71,8 +70,7 @@ def execute(
     plan: Plan, color: str, threads: int | None, root: Path = Path(), force: frozenset[str] = frozenset()
 ) -> int:
     """Run a plan below `root`, show it, and say what came of it; returns the exit code."""
-    # A waiting thread spins briefly, then sleeps: for ever starves a busy machine, not at all wastes a quiet one.
-    # 149 steps of the quickstart, two quiet cores, two threads: 9.3 s with 20 000 spins, 13.4 s with none.
+    # A waiting thread spins briefly, then sleeps: spinning on starves a busy machine, not at all slows a quiet one.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from ..runtime.engine.walk import run
     from ..runtime.errors import LehrError
