@@ -36,13 +36,20 @@ class Holds:
 
     def describe(self) -> str:
         """What is due, in words."""
-        one = [f"a {self.kind}"] if self.kind else []
+        one = [_with_article(self.kind)] if self.kind else []
         one += [f"one of {', '.join(f'`{word}`' for word in self.words)}"] if self.words else []
-        one += [f"a {' or '.join(self.refers)}"] if self.refers else []
+        one += [" or ".join(map(_with_article, self.refers))] if self.refers else []
         one += [f"`{'(…)` or `'.join(self.calls)}(…)`"] if self.calls else []
         one += ["a text in double quotes"] if self.text else []
         one += ["`true` or `false`"] if self.truth else []
         return ("a list of: " if self.many else "") + " or ".join(one)
+
+
+def _with_article(noun: str) -> str:
+    """`a count`, `an arch`; nouns in the plural stand alone."""
+    if noun.endswith("s"):
+        return noun
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
 class Schema(BaseModel):
