@@ -36,7 +36,7 @@ class Holds:
 
     def describe(self) -> str:
         """What is due, in words."""
-        one = [_with_article(self.kind)] if self.kind else []
+        one = [self.kind if self.kind.endswith("s") else _with_article(self.kind)] if self.kind else []
         one += [f"one of {', '.join(f'`{word}`' for word in self.words)}"] if self.words else []
         one += [" or ".join(map(_with_article, self.refers))] if self.refers else []
         one += [f"`{'(…)` or `'.join(self.calls)}(…)`"] if self.calls else []
@@ -46,9 +46,7 @@ class Holds:
 
 
 def _with_article(noun: str) -> str:
-    """`a count`, `an arch`; nouns in the plural stand alone."""
-    if noun.endswith("s"):
-        return noun
+    """`a count`, `an arch`."""
     return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
