@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..units import CONTEXT, STEPS, TOKENS, Quantity
@@ -170,21 +170,42 @@ def _ends(course: Course) -> str:
 # ---- derived values by name -----------------------------------------------------------
 
 
-def kv_heads(arch: Arch) -> int:
+class Shape(Protocol):
+    """What parameter counts depend on; an `arch` block has it, and so has a plan's arch."""
+
+    @property
+    def layers(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def kv_heads(self) -> int | None: ...
+    @property
+    def head_dim(self) -> int | None: ...
+    @property
+    def ffn(self) -> int: ...
+    @property
+    def vocab(self) -> int: ...
+    @property
+    def tied(self) -> bool: ...
+
+
+def kv_heads(arch: Shape) -> int:
     return arch.kv_heads or arch.heads
 
 
-def head_dim(arch: Arch) -> int:
+def head_dim(arch: Shape) -> int:
     return arch.head_dim or arch.width // arch.heads
 
 
-def body_params(arch: Arch) -> int:
+def body_params(arch: Shape) -> int:
     """Every tensor but the input and output embeddings; with the final norm."""
     attention = arch.width * head_dim(arch) * (2 * arch.heads + 2 * kv_heads(arch))
     return arch.layers * (attention + 3 * arch.width * arch.ffn + 2 * arch.width) + arch.width
 
 
-def params(arch: Arch) -> int:
+def params(arch: Shape) -> int:
     """Every tensor counted once."""
     return body_params(arch) + arch.vocab * arch.width * (1 if arch.tied else 2)
 

@@ -93,17 +93,6 @@ class Arch(Frozen):
     tied: bool = Field(description="input and output embeddings are one tensor")
     norm_eps: float
 
-    @property
-    def params(self) -> int:
-        """Every tensor counted once."""
-        return self.body_params + self.vocab * self.width * (1 if self.tied else 2)
-
-    @property
-    def body_params(self) -> int:
-        """Without the input and output embeddings; with the final norm."""
-        attention = self.width * self.head_dim * (2 * self.heads + 2 * self.kv_heads)
-        return self.layers * (attention + 3 * self.width * self.ffn + 2 * self.width) + self.width
-
 
 class AdamW(Frozen):
     kind: Literal["adamw"] = "adamw"

@@ -19,4 +19,4 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     model = Decoder(work.arch)
     initialise(model, work.std, work.rng)
     save(model, room.folder)
-    return {"params": work.arch.params}
+    return {"params": model.params}

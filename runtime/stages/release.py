@@ -21,4 +21,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         for name in names:
             shutil.copyfile(inputs[role] / name, room.folder / name)
     written = [name for names in _FILES.values() for name in names]
-    return {"params": model.arch.params, "files": written, "format": step.work.format}
+    return {
+        "params": model.params,
+        "files": written,
+        "format": step.work.format,
+    }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from lehr.compiler.graph.derive import params
 from lehr.compiler.plan.model import (
     Arch,
     Continuations,
@@ -113,10 +114,10 @@ def test_a_new_model_is_a_function_of_its_work(tmp_path: Path) -> None:
         init.run(step(InitWork(arch=ARCH, std=0.1, rng=rng)), {}, room(tmp_path / name))
         for name, rng in (("a", 1), ("b", 1), ("c", 2))
     ]
-    assert facts[0] == {"params": ARCH.params}
+    assert facts[0] == {"params": params(ARCH)}
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in "abc"]
     assert (files[0] == files[1], files[0] == files[2]) == (True, False)
-    assert sum(parameter.numel() for parameter in load(tmp_path / "a").parameters()) == ARCH.params
+    assert sum(parameter.numel() for parameter in load(tmp_path / "a").parameters()) == params(ARCH)
 
 
 # ---- train: the loss -------------------------------------------------------------------

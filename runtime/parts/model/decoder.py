@@ -55,6 +55,11 @@ class Decoder(nn.Module):
         """[V, D]; with tied embeddings the embedding itself."""
         return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
 
+    @property
+    def params(self) -> int:
+        """Numbers in all tensors, each tensor counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
     def hidden(self, tokens_BT: Tensor, documents_BT: Tensor, rope: float) -> Tensor:
         """The normed stream [B, T, D] from which logits are made; positions see their own document only."""
         turn = rotation(tokens_BT.shape[1], self.arch.head_dim, rope)
