@@ -56,7 +56,9 @@ def _of(base: str) -> Dims:
     return ((base, 1),)
 
 
-TOKENS, CONTEXT, STEPS, EXAMPLES, EPOCHS = map(_of, ("tokens", "context", "steps", "examples", "epochs"))
+TOKENS, CONTEXT, STEPS, EXAMPLES, EPOCHS, CURRENCY = map(
+    _of, ("tokens", "context", "steps", "examples", "epochs", "currency")
+)
 
 _KINDS = (
     Kind("tokens", (TOKENS,), "tokens"),
@@ -69,11 +71,15 @@ _KINDS = (
     Kind("flops", (_of("flops"),), "flops", whole=False),
     Kind("bytes", (_of("bytes"),), "bytes"),
     Kind("duration", (_of("seconds"),), "s", whole=False),
+    Kind("currency", (CURRENCY,), "USD", whole=False),
+    Kind("price", ((("currency", 1), ("seconds", -1)),), "USD / 1h", whole=False),
+    Kind("bandwidth", ((("bytes", 1), ("seconds", -1)),), "GB / 1s", whole=False),
     Kind("count", ((),), bare=True),
     Kind("rate", ((),), bare=True, whole=False),
     Kind("ratio", ((),), bare=True, whole=False),
     Kind("point", (TOKENS, STEPS, ()), "tokens", whole=False),
     Kind("interval", (TOKENS, STEPS), "tokens"),
+    Kind("length", (TOKENS, CONTEXT), "tokens"),
 )
 KINDS = {kind.name: kind for kind in _KINDS}
 
@@ -126,7 +132,7 @@ def read(value: Fraction, suffix: str, noun: str) -> Quantity | Misfit:
         return Quantity(value * _BYTES[suffix], _of("bytes"))
     if suffix in _SECONDS:
         return Quantity(value * _SECONDS[suffix], _of("seconds"))
-    if len(suffix) == 3 and suffix.isalpha() and suffix.isupper():
+    if is_currency(suffix):
         return Quantity(value, _of(suffix))
     if suffix == "" or suffix in _DECIMAL or suffix in _BINARY:
         return Quantity(value, (), suffix)
@@ -158,13 +164,25 @@ def settle(quantity: Quantity, kind: Kind) -> Quantity | Misfit:
         quantity = settled
     elif quantity.dims == () and () not in kind.dims and kind.bare:
         quantity = Quantity(quantity.value, kind.dims[0])
-    if quantity.dims not in kind.dims:
+    if _nameless(quantity.dims) not in kind.dims:
         return _misfit(quantity, kind)
     if kind.whole and quantity.value.denominator != 1:
         return Misfit("UNI105", f"{show(quantity)} is not a whole number")
     if quantity.value < 0:
         return Misfit("UNI104", f"{kind.name} cannot be negative")
     return quantity
+
+
+def is_currency(base: str) -> bool:
+    """Whether a base dimension is money: three capitals, as in ISO 4217.  Nothing is converted."""
+    return len(base) == 3 and base.isalpha() and base.isupper()
+
+
+def _nameless(dims: Dims) -> Dims:
+    """The dimensions with any currency called `currency`."""
+    if not any(is_currency(base) for base, _ in dims):
+        return dims
+    return tuple(sorted(("currency" if is_currency(base) else base, power) for base, power in dims))
 
 
 def _misfit(quantity: Quantity, kind: Kind) -> Misfit:

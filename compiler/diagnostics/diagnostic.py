@@ -52,7 +52,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One fault.  `code` is stable for ever; its first digit fixes the severity."""
+    """One fault.  `code` is stable for ever; its first digit fixes the severity.
+
+    `stage` is the address of the block that it is about, after unrolling; `profile`
+    is set when the fault shows only under that profile.
+    """
 
     code: str
     name: str
@@ -62,6 +66,7 @@ class Diagnostic:
     help: tuple[str, ...] = ()
     fix: Fix | None = None
     stage: str | None = None
+    profile: str | None = None
 
     @property
     def severity(self) -> Severity:
