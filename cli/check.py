@@ -9,8 +9,8 @@ import click
 
 from ..compiler import check
 from ..compiler.diagnostics.diagnostic import Diagnostic, Severity
-from ..compiler.journey import Journey
-from .options import colour, find_specs, formats, no_such, settings, show_letters
+from ..compiler.journey import FULL, Journey
+from .options import colour, find_specs, formats, no_such, profiles, settings, show_letters
 
 _ROUNDS = 10
 
@@ -19,6 +19,7 @@ _ROUNDS = 10
 @click.argument("paths", nargs=-1, metavar="[SPEC]...")
 @formats("text", "short", "json")
 @settings
+@profiles
 @colour
 @click.option("--fix", is_flag=True, help="Apply the safe fixes, and check what is left.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
@@ -28,44 +29,44 @@ def verb(
     paths: tuple[str, ...],
     form: str,
     settings: tuple[str, ...],
+    wanted: tuple[str, ...],
     color: str,
     fix: bool,
     quiet: bool,
 ) -> None:
     """Find what is wrong with specs: files, folders, or `specs/` when none is named.
 
+    Checks the bare spec and every profile in it, or those named with --profile.
     Never imports torch, trains nothing, writes nothing.  Exit code 1 when there are errors.
     """
     began = time.perf_counter()
     specs = find_specs(paths)
-    letters: list[Diagnostic] = []
-    claims = 0
+    journeys: list[Journey] = []
     for spec in specs:
         try:
-            journey = _fixed(spec, settings) if fix else check(spec, settings)
+            journeys.append((_fixed if fix else check)(spec, settings, wanted or None))
         except OSError as error:
             raise no_such(spec, error) from None
-        letters += journey.letters
-        claims += journey.claims
+    letters = [found for journey in journeys for found in journey.letters]
     _show(letters, form, color)
     if form == "text" and not (quiet and not letters):
-        click.echo(_last_line(specs, letters, claims, time.perf_counter() - began), err=True)
+        click.echo(_last_line(specs, journeys, letters, time.perf_counter() - began), err=True)
     ctx.exit(int(any(letter.severity is Severity.ERROR for letter in letters)))
 
 
-def _fixed(spec: str, settings: tuple[str, ...]) -> Journey:
+def _fixed(spec: str, settings: tuple[str, ...], wanted: tuple[str, ...] | None) -> Journey:
     """Apply safe fixes to a spec until none is left; a fix may uncover another."""
     from ..compiler.diagnostics.mend import mended
     from ..runtime.store.atomic import write_bytes
 
-    journey = check(spec, settings)
+    journey = check(spec, settings, wanted)
     for _ in range(_ROUNDS):
         text, applied = mended(journey.source, journey.letters) if journey.source else ("", 0)
         if not applied:
             break
         write_bytes(Path(spec), text.encode())
         click.echo(f"Fixed {applied} in {spec}", err=True)
-        journey = check(spec, settings)
+        journey = check(spec, settings, wanted)
     return journey
 
 
@@ -83,10 +84,31 @@ def _show(letters: list[Diagnostic], form: str, color: str) -> None:
             show_letters(letters, color)
 
 
-def _last_line(specs: list[str], letters: list[Diagnostic], claims: int, seconds: float) -> str:
+def _last_line(specs: list[str], journeys: list[Journey], letters: list[Diagnostic], seconds: float) -> str:
+    """What was checked, what was found, and what became of the claims."""
     from ..compiler.diagnostics.summary import summary
 
+    profiles = sum(len(journey.views) - 1 for journey in journeys)
     what = specs[0] if len(specs) == 1 else f"{len(specs)} specs"
+    what += f" and {profiles} profile{'s' if profiles != 1 else ''}" if profiles > 0 else ""
     said = summary(letters) if letters else "nothing to mend"
-    held = f"; {claims} claim{'s' if claims != 1 else ''} hold{'s' if claims == 1 else ''}" if claims else ""
-    return f"Checked {what} in {seconds:.2f}s: {said}{held}"
+    return f"Checked {what} in {seconds:.2f}s: {said}{_claims(journeys)}"
+
+
+def _claims(journeys: list[Journey]) -> str:
+    """`; 14 claims hold, 1 waits for a run; under profiles 2 are bent, 5 are not asked`."""
+    from ..compiler.graph.claims import Verdict
+
+    def count(verdict: Verdict, bare: bool) -> int:
+        return sum(j.claims(name, verdict) for j in journeys for name in j.views if (name == FULL) is bare)
+
+    held, open_ = count(Verdict.HOLDS, True), count(Verdict.AT_RUN_TIME, True)
+    told = [f"{held} claim{'s hold' if held != 1 else ' holds'}"] if held else []
+    told += [f"{open_} wait{'s' if open_ == 1 else ''} for a run"] if open_ else []
+    bent, unasked = count(Verdict.BENT, False), count(Verdict.NOT_ASKED, False)
+    rest = [
+        f"{n} {'is' if n == 1 else 'are'} {what}" for n, what in ((bent, "bent"), (unasked, "not asked")) if n
+    ]
+    return "".join(
+        [f"; {', '.join(told)}" if told else "", f"; under profiles {', '.join(rest)}" if rest else ""]
+    )

@@ -21,6 +21,26 @@ def settings(verb: F) -> F:
     )(verb)
 
 
+def profiles(verb: F) -> F:
+    return click.option(
+        "--profile",
+        "wanted",
+        multiple=True,
+        metavar="NAME",
+        help="Look at this profile only; `full` is the bare spec.",
+    )(verb)
+
+
+def profile(verb: F) -> F:
+    return click.option(
+        "--profile",
+        "profile",
+        default="full",
+        metavar="NAME",
+        help="Under this profile. Default: the bare spec.",
+    )(verb)
+
+
 def colour(verb: F) -> F:
     return click.option(
         "--color",

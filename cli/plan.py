@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from ..compiler.plan.model import Plan
-from .options import colour, find_specs, formats, no_such, settings, show_letters
+from .options import colour, find_specs, formats, no_such, profile, settings, show_letters
 
 
 @click.command("plan", short_help="What would happen?")
 @click.argument("spec", required=False)
 @formats("text", "json")
 @settings
+@profile
 @colour
 @click.option("-o", "output", type=click.Path(dir_okay=False), help="Write the plan as JSON to this file.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there is something to do.")
@@ -23,6 +24,7 @@ def verb(
     spec: str | None,
     form: str,
     settings: tuple[str, ...],
+    profile: str,
     color: str,
     output: str | None,
     exit_code: bool,
@@ -36,7 +38,7 @@ def verb(
     from .world import compare
 
     path = one_spec(spec)
-    plan = planned(path, settings, color)
+    plan = planned(path, settings, color, profile)
     if plan is None:
         ctx.exit(1)
     decisions = compare(plan)
@@ -56,12 +58,12 @@ def one_spec(spec: str | None) -> str:
     return found[0]
 
 
-def planned(path: str, settings: tuple[str, ...], color: str) -> Plan | None:
+def planned(path: str, settings: tuple[str, ...], color: str, profile: str = "full") -> Plan | None:
     """A spec's plan; None after its errors were shown."""
     from ..compiler import compile as compile_spec
 
     try:
-        plan, letters = compile_spec(path, settings)
+        plan, letters = compile_spec(path, settings, profile)
     except OSError as error:
         raise no_such(path, error) from None
     show_letters(letters, color)

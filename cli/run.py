@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ..compiler.plan.fingerprint import fingerprint
 from ..compiler.plan.model import Plan
-from .options import colour, settings, show_failure, wants_colour
+from .options import colour, profile, settings, show_failure, wants_colour
 
 THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores are idle, or one."
 
@@ -20,6 +20,7 @@ THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores a
 @click.command("run", short_help="Do it.")
 @click.argument("spec", required=False, metavar="[SPEC or PLAN]")
 @settings
+@profile
 @colour
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
 @click.option(
@@ -33,6 +34,7 @@ def verb(
     ctx: click.Context,
     spec: str | None,
     settings: tuple[str, ...],
+    profile: str,
     color: str,
     threads: int | None,
     force: tuple[str, ...],
@@ -41,7 +43,7 @@ def verb(
     from .plan import one_spec, planned
 
     path = one_spec(spec)
-    plan = saved_plan(path) if path.endswith(".json") else planned(path, settings, color)
+    plan = saved_plan(path) if path.endswith(".json") else planned(path, settings, color, profile)
     ctx.exit(1 if plan is None else execute(plan, color, threads, force=frozenset(force)))
 
 

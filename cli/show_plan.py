@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..compiler.graph.derive import params
+from ..compiler.graph.counts import dense, params
 from ..compiler.plan import model
 from ..compiler.plan.compare import Decision
 from ..compiler.units import digits
@@ -52,7 +52,7 @@ def _facts(step: model.Step, plan: model.Plan) -> str:
             sources = ", ".join(sorted(step.inputs.values()))
             return f"byte-level BPE, {digits(work.vocab)} entries, from {sources}"
         case model.InitWork() as work:
-            return f"{digits(params(work.arch))} params"
+            return f"{digits(params(dense(work.arch)))} params"
         case model.TrainWork() as work:
             return f"{digits(work.steps)} steps · {digits(work.tokens)} tokens · from {step.inputs['model']}"
         case model.EvalWork() as work:

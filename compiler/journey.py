@@ -1,6 +1,6 @@
 """The passes from text to a checked graph, in order.  Start reading here.
 
-    text ─► tree ─► settings ─► names ─► blocks ─► graph ─► shapes ─► schedules ─► diets ─► claims
+    text ─► tree ─► names ─► views: the bare spec, then each profile ─► letters in order
 
 Each pass takes the journey so far and adds to it; what is wrong becomes a
 letter, what failed becomes a hole that later passes skip.  None raises at a user.
@@ -8,45 +8,58 @@ letter, what failed becomes a hole that later passes skip.  None raises at a use
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from .diagnostics.diagnostic import Diagnostic, Severity, in_order
 from .front import ast, load, parse
-from .graph.blocks.arch import Arch
-from .graph.blocks.init import Init
-from .graph.blocks.mix import Mix
-from .graph.blocks.pipeline import Pipeline
-from .graph.blocks.tokenizer import Tokenizer
-from .graph.blocks.train import Train
-from .graph.build import Builder
-from .graph.claims import judge
-from .graph.letters import letter
-from .graph.model import Graph, cycles
+from .graph.claims import Verdict
+from .graph.letters import letter, unknown
+from .graph.model import Graph
 from .graph.names import Scope, declare
-from .graph.override import override
-from .graph.shapes import audit_arch, audit_folders, audit_tokenizer, audit_vocab
-from .graph.shares import audit
+from .graph.profile import profiles
+from .graph.views import View, full, under
 from .text import Source, Span
+
+FULL = "full"
+"""What the bare spec is called where a profile is named."""
+
+_DEEP = 20_000
+_TURN = re.compile(r"\[\d+\]")
 
 
 @dataclass
 class Journey:
-    """A spec on its way: what has been made of it, and what was found wrong."""
+    """A spec on its way: what has been made of it, and what was found wrong.
+
+    `wanted` names the profiles that are looked at; None means every one.
+    """
 
     path: str
     settings: tuple[str, ...] = ()
+    wanted: tuple[str, ...] | None = None
     letters: list[Diagnostic] = field(default_factory=list[Diagnostic])
     source: Source | None = None
     file: ast.File | None = None
     scope: Scope | None = None
-    builder: Builder | None = None
-    graph: Graph | None = None
-    claims: int = 0
+    views: dict[str, View] = field(default_factory=dict[str, View])
 
     @property
     def sound(self) -> bool:
         return not any(found.severity is Severity.ERROR for found in self.letters)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The graph of the bare spec."""
+        return self.views[FULL].graph if FULL in self.views else None
+
+    def claims(self, profile: str, verdict: Verdict) -> int:
+        """How many claims came out that way."""
+        view = self.views.get(profile)
+        return sum(claim.verdict is verdict for claim in view.claims) if view else 0
 
 
 def read(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
@@ -59,108 +72,59 @@ def read(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
 
 
 def text_to_tree(journey: Journey) -> None:
-    journey.source, letters = load(journey.path)
-    journey.letters += letters
+    if journey.source is None:
+        journey.source, letters = load(journey.path)
+        journey.letters += letters
     if journey.source:
         journey.file, found = parse(journey.source)
         journey.letters += found
 
 
-def tree_to_settings(journey: Journey) -> None:
-    if journey.file and journey.settings:
-        journey.file, letters = override(journey.file, journey.settings)
-        journey.letters += letters
-
-
-def settings_to_names(journey: Journey) -> None:
+def tree_to_names(journey: Journey) -> None:
     if journey.file:
         journey.scope, letters = declare(journey.file, journey.path, _imported)
         journey.letters += letters
 
 
-def names_to_blocks(journey: Journey) -> None:
+def names_to_views(journey: Journey) -> None:
+    """The bare spec; its profiles too, once the text can be read whole."""
     if journey.scope is None:
         return
     is_torn = any(found.code.startswith("SYN") for found in journey.letters)
-    journey.builder = Builder(journey.scope, journey.letters, is_torn)
-    _build_all(journey.scope, journey.builder)
+    bare = journey.views[FULL] = full(journey.scope, journey.settings, is_torn)
+    journey.letters += bare.letters
+    found, letters = profiles(journey.scope)
+    journey.letters += letters + [
+        _no_profile(name, journey) for name in journey.wanted or () if name not in (FULL, *found)
+    ]
+    for name, profile in found.items():
+        if not is_torn and (journey.wanted is None or name in journey.wanted):
+            view = journey.views[name] = under(profile, journey.scope, journey.settings, bare)
+            journey.letters += view.letters
 
 
-def blocks_to_graph(journey: Journey) -> None:
-    if journey.builder is None:
-        return
-    blocks = {name: block for name, block in journey.builder.blocks.items() if block is not None}
-    rings = cycles(blocks)
-    journey.letters += rings
-    pipelines = [block for block in blocks.values() if isinstance(block, Pipeline)]
-    written = (
-        [s for s in journey.file.body if isinstance(s, ast.Block) and s.kind.text == "pipeline"]
-        if journey.file
-        else []
-    )
-    if len(written) != 1 and journey.source:
-        span = written[1].kind.span if written else Span(journey.source, 0, 0)
-        headline = "a spec has one `pipeline` block" + ("" if written else ", and this has none")
-        help = () if written else ("name the recipe: `pipeline my_recipe {}`",)
-        journey.letters.append(letter("LIN107", headline, span, help=help))
-    if pipelines and not rings:
-        order = {name: index for index, name in enumerate(journey.scope.names)} if journey.scope else {}
-        ordered = sorted(blocks.items(), key=lambda item: order.get(item[0], len(order)))
-        journey.graph = Graph(pipelines[0], dict(ordered), journey.builder.derived)
+PASSES: tuple[Callable[[Journey], None], ...] = (text_to_tree, tree_to_names, names_to_views)
 
 
-def shapes(journey: Journey) -> None:
-    if journey.graph:
-        journey.letters += audit_folders(journey.graph.pipeline)
-        for tokenizer in journey.graph.of(Tokenizer):
-            journey.letters += audit_tokenizer(tokenizer)
-        for arch in journey.graph.of(Arch):
-            journey.letters += audit_arch(arch)
-        for init in journey.graph.of(Init):
-            journey.letters += audit_vocab(init, journey.graph)
+def travel(
+    path: str,
+    settings: tuple[str, ...] = (),
+    wanted: tuple[str, ...] | None = None,
+    source: Source | None = None,
+) -> Journey:
+    """All passes over one spec, from its file or from a source that is at hand.
 
-
-def schedules(journey: Journey) -> None:
-    if journey.graph:
-        for stage in journey.graph.of(Train):
-            journey.letters += journey.graph.derived.audit_curves(stage)
-
-
-def diets(journey: Journey) -> None:
-    if journey.graph:
-        for mix in journey.graph.of(Mix):
-            journey.letters += audit(mix, journey.graph.blocks)
-
-
-def claims(journey: Journey) -> None:
-    if journey.scope is None or journey.builder is None:
-        return
-    for claim in journey.scope.claims:
-        found = judge(claim, journey.scope, journey.builder)
-        journey.claims += found is None
-        if found:
-            journey.letters.append(found)
-
-
-PASSES: tuple[Callable[[Journey], None], ...] = (
-    text_to_tree,
-    tree_to_settings,
-    settings_to_names,
-    names_to_blocks,
-    blocks_to_graph,
-    shapes,
-    schedules,
-    diets,
-    claims,
-)
-
-
-def travel(path: str, settings: tuple[str, ...] = ()) -> Journey:
-    """All passes over one spec.  Raises OSError where its file cannot be read, and nothing else."""
-    journey = Journey(path, settings)
-    for step in PASSES:
-        step(journey)
-    journey.letters = in_order(journey.letters)
+    Raises OSError where its file cannot be read, and nothing else.
+    """
+    journey = Journey(path, settings, wanted, source=source)
+    with _room_to_recurse():
+        for step in PASSES:
+            try:
+                step(journey)
+            except RecursionError:
+                journey.letters.append(_too_tangled(journey))
+                break
+    journey.letters = in_order(list(_folded(journey.letters)))
     return journey
 
 
@@ -171,11 +135,39 @@ def _imported(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
         return None, []
 
 
-def _build_all(scope: Scope, builder: Builder) -> None:
-    for name, declared in scope.names.items():
-        if isinstance(declared.statement, ast.Block):
-            builder.block(scope.prefix + name)
-        elif isinstance(declared.statement, ast.Let | ast.Param):
-            builder.look_up(declared.name, scope)
-    for child in scope.imports.values():
-        _build_all(child, builder)
+def _no_profile(name: str, journey: Journey) -> Diagnostic:
+    assert journey.scope
+    assert journey.source
+    head = Span(journey.source, 0, 0)
+    known = (FULL, *journey.scope.names.profiles)
+    found = unknown("PRF105", f"there is no profile `{name}` in this spec", head, "", known)
+    return replace(found, fix=None, help=(f"there are {', '.join(f'`{one}`' for one in known)}",), notes=())
+
+
+@contextmanager
+def _room_to_recurse() -> Generator[None]:
+    """Values that wait for values are worked out by recursion; `build` bounds how deep."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEP))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _too_tangled(journey: Journey) -> Diagnostic:
+    assert journey.source
+    return letter(
+        "LIN109", "the values of this spec wait for one another too deeply", Span(journey.source, 0, 0)
+    )
+
+
+def _folded(letters: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """One letter for all turns of a loop: what differs only in the turn is said once."""
+    seen: dict[object, list[Diagnostic]] = {}
+    for found in letters:
+        seen.setdefault((found.code, _TURN.sub("[*]", found.headline), found.span), []).append(found)
+    for same in seen.values():
+        places = list(dict.fromkeys(one.stage or one.headline for one in same))
+        more = f"the same in {len(places) - 1} more turns" if len(places) > 1 else ""
+        yield replace(same[0], notes=(*same[0].notes, more)) if more else same[0]

@@ -19,7 +19,7 @@ CONTRACT: dict[str, set[str]] = {
     "compiler.diagnostics": {"compiler.text"},
     "compiler.front": COMPILER | {"lark"},
     "compiler.graph": COMPILER | {"compiler.front", "pydantic", "networkx"},
-    "compiler.plan": {"compiler.graph", "compiler.units", "pydantic", "networkx"},
+    "compiler.plan": COMPILER | {"compiler.graph", "pydantic", "networkx"},
     "compiler.plan.model": {"pydantic"},
     "compiler.plan.library": set(),
     "compiler.journey": COMPILER | {"compiler.front", "compiler.graph"},

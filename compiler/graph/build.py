@@ -6,8 +6,9 @@ the line that defines it; asking for a block that is being built is a cycle.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..front import ast
@@ -15,63 +16,143 @@ from ..text import Span
 from ..units import KINDS as UNIT_KINDS
 from ..units import Quantity
 from .blocks import KINDS
-from .blocks.calls import CALLS
 from .derive import Derived
-from .evaluate import ANYTHING, Evaluator
-from .fill import Body, Filler
-from .letters import later, letter, unknown
-from .names import Declared, Scope
-from .reach import Reach
-from .schema import Block, Holds
-from .values import HOLE, Bound, Ref
+from .edits import Edits
+from .evaluate import Evaluator
+from .fill import Body, Filler, Nested
+from .gates import gates
+from .letters import letter, unknown
+from .loops import Loop, Loops
+from .methods import Methods
+from .names import Named, Scope, name_of
+from .phases import UNSCALED, Scaling
+from .reach import Reach, Scores
+from .schema import MODELS, Block, Holds
+from .values import HOLE, Bound, Gate, Ref
 
-LATER = (
-    "prompts", "preferences", "template", "cluster", "profile", "curate", "classifier", "synthesize", "load",
-    "distill", "prune", "upcycle", "sft", "reward", "sample", "label", "dpo", "rl", "merge",
-)  # fmt: skip
-"""Block kinds of the language that this version does not build."""
+DEEPEST = 100
+"""Blocks and names that may wait for one another's values in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    name: str = "full"
+    name: str
 
 
 @dataclass(eq=False)
 class Builder:
-    """Builds the blocks of one spec; `letters` gathers what is wrong with it."""
+    """Builds the blocks of one spec under one set of edits; `letters` gathers what is wrong with it.
+
+    `blocks` may be given beforehand, as a scaled profile does: then expressions read those.
+    """
 
     root: Scope
     letters: list[Diagnostic]
+    edits: Edits = field(default_factory=Edits)
+    profile: str = "full"
     is_torn: bool = False
     blocks: dict[str, Block | None] = field(default_factory=dict[str, Block | None])
+    scaling: Scaling = UNSCALED
 
     def __post_init__(self) -> None:
-        self._values: dict[int, Any] = {}
-        self._busy: list[Declared] = []
-        self.derived = Derived(self.block, self.letters)
+        self._values: dict[tuple[int, int], Any] = {}
+        self._busy: dict[tuple[int, int], str] = {}
+        self._places: dict[str, tuple[ast.Block, Scope]] = {}
+        self.derived = Derived(self.block, self.letters, self.scaling)
+        self.loops = Loops(self, self.letters)
         self._reach = Reach(self.block, self.derived, self.letters)
+        self._methods = Methods(self, self.derived, self._reach)
+
+    def build(self) -> None:
+        """Every block, in the order of the text; loops turn by turn, imports last."""
+        for scope in self.scopes():
+            for name, statement in scope.names.named.items():
+                if isinstance(statement, ast.Let | ast.Param):
+                    self.look_up(name_of(statement), scope)
+                elif isinstance(statement, ast.Repeat):
+                    self._settle(scope, name)
+        for address in self.addresses(self.root):
+            self.block(address)
+
+    def addresses(self, scope: Scope) -> Iterator[str]:
+        """The blocks of a scope, in the order of the text."""
+        for statement in scope.names.named.values():
+            if isinstance(statement, ast.Block):
+                yield self._ref(statement, scope).address
+            elif isinstance(statement, ast.Repeat | ast.Each):
+                loop = self.loops.open(statement, scope)
+                for turn in loop.turns if loop else ():
+                    yield from self.addresses(turn)
+        for child in scope.imports.values() if scope.turn is None else ():
+            yield from self.addresses(child)
+
+    def scopes(self) -> list[Scope]:
+        """The scope of the spec, of every turn of its loops, and of its imports."""
+        return list(self._scopes(self.root))
+
+    def _scopes(self, scope: Scope) -> Iterator[Scope]:
+        yield scope
+        for statement in scope.names.named.values():
+            if isinstance(statement, ast.Repeat | ast.Each):
+                loop = self.loops.open(statement, scope)
+                for turn in loop.turns if loop else ():
+                    yield from self._scopes(turn)
+        for child in scope.imports.values() if scope.turn is None else ():
+            yield from self._scopes(child)
+
+    def _settle(self, scope: Scope, name: str) -> None:
+        """Work out what a loop carries, so that its letters are written even where nobody reads it."""
+        statement = cast("ast.Repeat", scope.names.named[name])
+        loop = self.loops.open(statement, scope)
+        for carry in statement.carries if loop else ():
+            assert loop is not None
+            self.loops.carried(loop, len(loop.turns), carry.name)
 
     # ---- what an expression can reach (the evaluator's World) --------------------------
 
     def look_up(self, name: ast.Name, scope: Scope) -> Any:
-        declared = scope.names.get(name.text)
-        if declared is None:
-            return self._builtin_name(name, scope)
-        match declared.statement:
+        at: Scope | None = scope
+        while at:
+            if name.text in at.values:
+                return at.values[name.text]
+            if at.turn and self._is_carried(name.text, at.turn[0]):
+                return self.loops.carried(*at.turn, name)
+            if name.text in at.names.named:
+                return self._declared(at.names.named[name.text], at, name)
+            at = at.parent
+        return self._builtin_name(name, scope)
+
+    def _is_carried(self, name: str, loop: Loop) -> bool:
+        statement = loop.statement
+        return isinstance(statement, ast.Repeat) and any(one.name.text == name for one in statement.carries)
+
+    def _declared(self, statement: Named, scope: Scope, name: ast.Name) -> Any:
+        match statement:
             case ast.Import():
                 return scope.imports.get(name.text, HOLE)
-            case ast.Block(kind=kind):
-                return Ref(scope.prefix + name.text, kind.text)
+            case ast.Block():
+                return self._ref(statement, scope)
             case ast.Let() | ast.Param():
-                return self._named_value(declared, name)
+                return self._named_value(statement, scope, name)
+            case ast.Repeat() | ast.Each():
+                loop = self.loops.open(statement, scope)
+                return HOLE if loop is None else loop
 
     def attribute(self, of: Any, name: ast.Name, scope: Scope) -> Any:
         match of:
             case Scope():
-                return self.look_up(name, of)
+                return self._inside(of, name)
+            case tuple():
+                items = [self.attribute(item, name, scope) for item in cast("tuple[Any, ...]", of)]
+                return HOLE if HOLE in items else tuple(items)
+            case Loop():
+                return self.loops.attribute(of, name)
+            case Ref() if name.text == "scores" and of.kind in (*MODELS, "reward"):
+                return Scores(of, scope)
             case Ref():
                 return self._reach.of_block(of, name)
+            case Scores():
+                return self._reach.of_scores(of, name)
             case Bound():
                 return self._reach.of_timeline(of, name)
             case Quantity() if name.text in ("start", "end"):
@@ -79,66 +160,83 @@ class Builder:
             case _Profile() if name.text == "name":
                 return of.name
             case _:
-                return self._reach.nothing(name)
+                return self._reach.of_value(of, name)
+
+    def _inside(self, scope: Scope, name: ast.Name) -> Any:
+        """A name of an import, or of one turn of a loop."""
+        if scope.turn and self._is_carried(name.text, scope.turn[0]):
+            return self.loops.carried(*scope.turn, name)
+        if name.text in scope.values:
+            return scope.values[name.text]
+        statement = scope.names.named.get(name.text)
+        if statement is not None:
+            return self._declared(statement, scope, name)
+        headline = f"there is no `{name.text}` in `{scope.prefix.rstrip('.')}`"
+        return self._say(unknown("NAM101", headline, name.span, "not defined", scope.names.named))
 
     def call(self, node: ast.Call, holds: Holds, scope: Scope) -> Any:
-        match node.of:
-            case ast.Name(text=text) if text in CALLS and (text in holds.calls or holds == ANYTHING):
-                made = Filler(self, f"{text}(…)").arguments(CALLS[text], node, scope)
-                return HOLE if made is None else made
-            case ast.Member(of=of, name=ast.Name(text="at")) if len(node.arguments) == 1:
-                return self._reach.at(of, node, Evaluator(self, scope))
-            case ast.Name(text="min" | "max" | "sum" as text):
-                return self._reach.reduced(text, node, Evaluator(self, scope))
-            case ast.Name(span=span):
-                return self._reach.no_call(span, holds.calls or tuple(CALLS))
-            case _:
-                return self._say(later("this call", node.span))
+        return self._methods.call(node, holds, scope)
+
+    def element(self, of: Any, index: Any, node: ast.Element) -> Any:
+        return self._methods.element(of, index, node)
 
     # ---- names -------------------------------------------------------------------------
 
+    def _ref(self, block: ast.Block, scope: Scope) -> Ref:
+        assert block.name is not None
+        address = scope.prefix + block.name.text
+        self._places.setdefault(address, (block, scope))
+        return Ref(address, block.kind.text)
+
     def _builtin_name(self, name: ast.Name, scope: Scope) -> Any:
         if name.text == "profile":
-            return _Profile()
+            return _Profile(self.profile)
         if name.text == "pipeline":
-            blocks = [one for one in self.root.names.values() if isinstance(one.statement, ast.Block)]
-            kinds = {
-                one.statement.kind.text: one.name.text
-                for one in blocks
-                if isinstance(one.statement, ast.Block)
-            }
-            return Ref(kinds["pipeline"], "pipeline") if "pipeline" in kinds else HOLE
+            blocks = [one for one in self.root.names.named.values() if isinstance(one, ast.Block)]
+            found = [self._ref(block, self.root) for block in blocks if block.kind.text == "pipeline"]
+            return found[0] if found else HOLE
+        inside = self.loops.inside(name, scope)
+        if inside:
+            return self._say(inside)
         headline = f"there is no `{name.text}` here"
-        return self._say(unknown("NAM101", headline, name.span, "not defined", scope.names))
+        return self._say(unknown("NAM101", headline, name.span, "not defined", scope.visible()))
 
-    def _named_value(self, declared: Declared, name: ast.Name) -> Any:
-        key = id(declared.statement)
+    def _named_value(self, statement: ast.Let | ast.Param, scope: Scope, name: ast.Name) -> Any:
+        key = (id(statement), id(scope))
         if key not in self._values:
-            if declared in self._busy:
-                return self._cycle(declared, name.span)
-            self._busy.append(declared)
-            self._values[key] = self._evaluate(declared)
-            self._busy.pop()
+            if not self._enter(key, statement.name.text, name.span):
+                return HOLE
+            self._values[key] = self._evaluate(statement, scope)
+            del self._busy[key]
         return self._values[key]
 
-    def _evaluate(self, declared: Declared) -> Any:
-        evaluator, statement = Evaluator(self, declared.scope), declared.statement
+    def _evaluate(self, statement: ast.Let | ast.Param, scope: Scope) -> Any:
         if isinstance(statement, ast.Let):
-            return evaluator.value(statement.value)
-        assert isinstance(statement, ast.Param)
+            return Evaluator(self, scope).value(statement.value)
         name, kind, default = statement.name.text, statement.kind, statement.default
+        default, scope = self.edits.params.get(id(statement), (default, scope))
         if kind.text not in UNIT_KINDS:
             return self._say(unknown("NAM101", f"there is no kind `{kind.text}`", kind.span, "", UNIT_KINDS))
         if default is None:
             help = (f"set it: `--set {name}=…`",)
             return self._say(letter("NAM109", f"param `{name}` has no value", statement.span, help=help))
-        holds = Holds(kind=kind.text)
+        evaluator, holds = Evaluator(self, scope), Holds(kind=kind.text)
         return evaluator.fit(evaluator.value(default, holds), holds, default.span, name)
 
-    def _cycle(self, declared: Declared, span: Span) -> Any:
-        ring = [one.name.text for one in self._busy[self._busy.index(declared) :]]
-        notes = (" → ".join([*ring, declared.name.text]),)
-        return self._say(letter("LIN101", f"`{declared.name.text}` depends on itself", span, notes=notes))
+    def _enter(self, key: tuple[int, int], name: str, span: Span) -> bool:
+        """Begin to work something out; a letter where that has begun already, or goes too deep."""
+        if key in self._busy:
+            ring = list(self._busy.values())[list(self._busy).index(key) :]
+            notes = (" → ".join([*ring, name]),)
+            self._say(letter("LIN101", f"`{name}` depends on itself", span, notes=notes))
+            return False
+        if len(self._busy) >= DEEPEST:
+            headline = f"more than {DEEPEST} values wait for one another here"
+            help = ("write the stages in the order in which they run",)
+            self._say(letter("LIN109", headline, span, help=help))
+            return False
+        self._busy[key] = name
+        return True
 
     def _say(self, diagnostic: Diagnostic) -> Any:
         self.letters.append(diagnostic)
@@ -149,82 +247,101 @@ class Builder:
     def block(self, address: str) -> Block | None:
         """The block at an address, built when first asked for; None where it failed."""
         if address not in self.blocks:
-            *path, name = address.split(".")
-            scope = self.root
-            for part in path:
-                scope = scope.imports[part]
-            declared = scope.names[name]
-            if declared in self._busy:
-                self._cycle(declared, declared.name.span)
+            if address not in self._places:
                 return None
-            self._busy.append(declared)
-            self.blocks[address] = self._build(declared, address)
-            self._busy.pop()
+            statement, scope = self._places[address]
+            key, name = (id(statement), id(scope)), name_of(statement)
+            if not self._enter(key, address, name.span):
+                return None
+            made, required = self._build(statement, scope, address)
+            self.blocks[address] = made
+            del self._busy[key]
+            if made and required:  # a gate may read the block that it stands in
+                self.blocks[address] = made.model_copy(update={"gates": self._gates(made, required)})
         return self.blocks[address]
 
-    def _build(self, declared: Declared, address: str) -> Block | None:
-        statement = declared.statement
-        if not isinstance(statement, ast.Block):
-            return None
+    def _build(self, statement: ast.Block, scope: Scope, address: str) -> tuple[Block | None, Body]:
+        """The block without its gates, and the statements of those."""
         kind = statement.kind
         schema = KINDS.get(kind.text)
         if schema is None:
             headline = f"there is no block kind `{kind.text}`"
-            wrong = unknown("NAM103", headline, kind.span, "", (*KINDS, *LATER))
-            self.letters.append(later(f"`{kind.text}`", kind.span) if kind.text in LATER else wrong)
-            return None
-        filler = Filler(self, f"{kind.text} {declared.name.text}")
-        body, header = self._body(statement, declared.scope, ()), statement.header or kind.span
+            self._say(unknown("NAM103", headline, kind.span, "", (*KINDS, "profile")))
+            return None, []
+        filler = Filler(self, f"{kind.text} {name_of(statement).text}")
+        body, header = self._body(statement, scope, ()), statement.header or kind.span
+        own: Body = [(part, where) for part, where in body if not isinstance(part, ast.Require)]
+        required: Body = [(part, where) for part, where in body if isinstance(part, ast.Require)]
         extra = {"address": address, "doc": statement.doc}
         if schema.any_field is None:
-            made = filler.fill(schema, body, header, extra)
-            return made if isinstance(made, Block) else None
-        shares = filler.shares(schema.any_field, body)
+            made = filler.fill(schema, own, header, extra)
+            return (made if isinstance(made, Block) else None), required
+        shares = filler.shares(schema.any_field, own)
         if shares is None:
-            return None
-        return schema.model_validate({**extra, "shares": shares[0], "spans": shares[1], "header": header})
+            return None, required
+        filled = {**extra, "shares": shares[0], "spans": shares[1], "header": header}
+        return schema.model_validate(filled), required
+
+    def _gates(self, block: Block, required: Body) -> tuple[Gate, ...]:
+        if block.kind not in (*MODELS, "reward"):
+            headline = f"a {block.kind} is not measured, so it requires nothing"
+            self._say(letter("NAM110", headline, required[0][0].span))
+            return ()
+        return gates(required, type(block), self)
 
     def _body(self, statement: ast.Block, scope: Scope, trail: tuple[ast.Block, ...]) -> Body:
-        """The block's statements; those of the block that it is `like` come first and give way."""
+        """The block's statements with its edits; those of the block that it is `like` come first and give way."""
         own: Body = [(inner, scope) for inner in statement.body]
-        if not statement.like:
-            return own
-        base = self._like(statement, scope)
-        if base is None:
-            return own
-        assert isinstance(base.statement, ast.Block)
-        if base.statement in (*trail, statement):
-            self.letters.append(
-                letter("LIN101", f"`{base.name.text}` is like itself", statement.like[-1].span)
-            )
-            return own
-        named = {_key(inner) for inner, _ in own}
-        inherited = self._body(base.statement, base.scope, (*trail, statement))
-        return [(inner, where) for inner, where in inherited if _key(inner) not in named] + own
+        base = self._like(statement, scope) if statement.like else None
+        if base and any(base[0] is one for one in (*trail, statement)):
+            last = statement.like[-1]
+            self._say(letter("LIN101", f"`{last.text}` is like itself", last.span))
+        elif base:
+            named = {_key(inner) for inner, _ in own}
+            inherited = self._body(*base, (*trail, statement))
+            own = [(inner, where) for inner, where in inherited if _key(inner) not in named] + own
+        for edit in self.edits.of(statement):
+            own = _edited(own, edit.path, edit.statement, edit.scope)
+        return own
 
-    def _like(self, statement: ast.Block, scope: Scope) -> Declared | None:
+    def _like(self, statement: ast.Block, scope: Scope) -> tuple[ast.Block, Scope] | None:
         """The block that a block begins as; it must be of the same kind."""
         kind, last = statement.kind.text, statement.like[-1]
         at: Scope | None = scope
         for part in statement.like[:-1]:
             at = at.imports.get(part.text) if at else None
-        blocks = {
-            name: one
-            for name, one in (at.names if at else {}).items()
-            if isinstance(one.statement, ast.Block) and one.statement.kind.text == kind
-        }
-        if last.text not in blocks:
-            self.letters.append(
-                unknown("NAM101", f"there is no {kind} `{last.text}` to be like", last.span, "", blocks)
-            )
-        return blocks.get(last.text)
+        found = at.find(last.text) if at else None
+        if found and isinstance(found[0], ast.Block) and found[0].kind.text == kind:
+            return found[0], found[1]
+        named = at.names.named.items() if at else ()
+        same = [name for name, one in named if isinstance(one, ast.Block) and one.kind.text == kind]
+        self._say(unknown("NAM101", f"there is no {kind} `{last.text}` to be like", last.span, "", same))
+        return None
 
 
-def _key(statement: ast.Statement) -> str | int:
+def _edited(body: Body, path: tuple[ast.Name, ...], statement: ast.Statement, scope: Scope) -> Body:
+    """The body with one statement in the place of the one of its name, or after all others."""
+    if not path:
+        return [*body, (statement, scope)]
+    first, *rest = path
+    places = [index for index, (inner, _) in enumerate(body) if _key(inner) == first.text]
+    new: Any = statement
+    if rest:
+        old = body[places[-1]] if places else None
+        inner: Body = []
+        if old and isinstance(old[0], Nested):
+            inner = old[0].body
+        elif old and isinstance(old[0], ast.Block):
+            inner = [(part, old[1]) for part in old[0].body]
+        new = Nested(first, _edited(inner, tuple(rest), statement, scope))
+    return [*(part for index, part in enumerate(body) if index not in places), (new, scope)]
+
+
+def _key(statement: Any) -> str | int:
     match statement:
         case ast.Field(path=path):
             return ".".join(name.text for name in path)
-        case ast.Block(kind=kind, name=None):
+        case ast.Block(kind=kind, name=None) | Nested(kind=kind):
             return kind.text
         case _:
             return id(statement)

@@ -1,20 +1,28 @@
-"""`expect`: claims that the compiler proves, or answers with a letter."""
+"""`expect`: claims that the compiler proves, or answers with a letter.
+
+A claim is judged at full scale.  Under a profile it is judged again where its
+literals are pure ratios and nothing that it reads was replaced; what fails there
+only because of a floor is bent, and what cannot be judged is not asked.
+"""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..front import ast
-from ..units import KINDS, Misfit, Quantity, alike, settle, show
+from ..units import Misfit, Quantity, alike, show
 from .build import Builder
 from .evaluate import Evaluator
-from .letters import letter, misfit
+from .gates import within
+from .letters import letter
 from .names import Scope
-from .values import HOLE
+from .values import HOLE, is_open, scores
 
 _Test = Callable[[Fraction, Fraction, Fraction], bool]
 _HOLDS: dict[str, _Test] = {
@@ -27,58 +35,156 @@ _HOLDS: dict[str, _Test] = {
 }
 
 
-def judge(claim: ast.Expect, scope: Scope, builder: Builder) -> Diagnostic | None:
-    """None when the claim holds, or when something in it has already been reported."""
-    evaluator = Evaluator(builder, scope)
-    test = claim.claim
+class Verdict(StrEnum):
+    HOLDS = "holds"
+    FALSE = "false"
+    BENT = "bent"
+    NOT_ASKED = "not asked"
+    AT_RUN_TIME = "measured at run time"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An `expect` and what became of it.  `sides` are its two values, or its one."""
+
+    node: ast.Expect
+    scope: Scope
+    verdict: Verdict
+    sides: tuple[Any, ...] = ()
+    said: Diagnostic | None = None
+    slack: Fraction = Fraction(0)
+
+    @property
+    def op(self) -> str:
+        """How the two sides are compared."""
+        return self.node.claim.op if isinstance(self.node.claim, ast.Binary) else "=="
+
+
+def judge(node: ast.Expect, scope: Scope, builder: Builder) -> Claim:
+    """Prove a claim with the values of one elaboration."""
+    evaluator, test = Evaluator(builder, scope), node.claim
     if not isinstance(test, ast.Binary) or test.op not in _HOLDS:
         value = evaluator.value(test)
-        if value is HOLE or value is True:
-            return None
-        return letter("CLM101", "this claim does not hold", test.span)
+        return _settled(node, scope, value, value is True)
     left, right = evaluator.value(test.left), evaluator.value(test.right)
-    if left is HOLE or right is HOLE:
-        return None
+    slack = within(node.within, evaluator)
+    if left is HOLE or right is HOLE or slack is None:
+        return Claim(node, scope, Verdict.BROKEN)
+    if is_open(left) or is_open(right):
+        return _measured(node, scope, (left, right), slack)
     if not (isinstance(left, Quantity) and isinstance(right, Quantity)):
-        return _plain(test, left, right)
+        return _settled(node, scope, None, (left == right) == (test.op == "=="))
     pair = alike(left, right)
     if isinstance(pair, Misfit):
-        return letter("CLM102", f"a claim between two kinds: {pair.why}", test.span)
-    within = _within(claim, evaluator)
-    if within is None:
-        return None
-    slack = abs(pair[1].value) * within
-    if _HOLDS[test.op](pair[0].value, pair[1].value, slack):
-        return None
-    return _false(test, pair[0], pair[1], within)
+        said = letter("CLM102", f"a claim between two kinds: {pair.why}", test.span)
+        return Claim(node, scope, Verdict.FALSE, said=said)
+    if _HOLDS[test.op](pair[0].value, pair[1].value, abs(pair[1].value) * slack):
+        return Claim(node, scope, Verdict.HOLDS, pair)
+    return Claim(node, scope, Verdict.FALSE, pair, _false(test, *pair, slack, evaluator))
 
 
-def _within(claim: ast.Expect, evaluator: Evaluator) -> Fraction | None:
-    if claim.within is None:
-        return Fraction(0)
-    value: Any = evaluator.value(claim.within)
-    if not isinstance(value, Quantity):
-        return None
-    settled = settle(value, KINDS["ratio"])
-    if isinstance(settled, Misfit):
-        evaluator.world.letters.append(misfit(settled, claim.within.span, "within"))
-        return None
-    return settled.value
+def _settled(node: ast.Expect, scope: Scope, value: Any, holds: bool) -> Claim:
+    if value is HOLE:
+        return Claim(node, scope, Verdict.BROKEN)
+    if is_open(value):
+        return _measured(node, scope, (value,))
+    if holds:
+        return Claim(node, scope, Verdict.HOLDS)
+    said = letter("CLM101", "this claim does not hold", node.claim.span)
+    return Claim(node, scope, Verdict.FALSE, said=said)
 
 
-def _plain(test: ast.Binary, left: Any, right: Any) -> Diagnostic | None:
-    if test.op in ("==", "!=") and (left == right) == (test.op == "=="):
-        return None
-    return letter("CLM101", "this claim does not hold", test.span)
+def _measured(node: ast.Expect, scope: Scope, sides: tuple[Any, ...], slack: Fraction = Fraction(0)) -> Claim:
+    """A claim that needs a run is a gate; it must say whose scores it means."""
+    lonely = [score for score in scores(*sides) if score.model is None]
+    if not lonely:
+        return Claim(node, scope, Verdict.AT_RUN_TIME, sides, slack=slack)
+    bench = lonely[0].bench.address
+    headline = f"`{bench}` of which model?"
+    help = (f"write `model.scores.{bench.split('.')[-1]}`, or `require` it in a stage",)
+    return Claim(node, scope, Verdict.FALSE, said=letter("CLM104", headline, node.claim.span, help=help))
 
 
-def _false(test: ast.Binary, left: Quantity, right: Quantity, within: Fraction) -> Diagnostic:
-    notes: tuple[str, ...] = ()
+def judge_again(first: Claim, edited: Builder, scaled: Builder, unfloored: Callable[[], Builder]) -> Claim:
+    """A claim that holds at full scale, under a profile."""
+    node, scope = first.node, first.scope
+    if first.verdict is not Verdict.HOLDS:
+        return first
+    at_full_scale = judge(node, scope, edited)
+    if _is_absolute(node, scope) or at_full_scale.sides != first.sides:
+        why = "it names amounts" if _is_absolute(node, scope) else "it reads what the profile replaced"
+        said = letter("PRF302", "this claim is not asked", node.claim.span, notes=(why,))
+        return Claim(node, scope, Verdict.NOT_ASKED, first.sides, said)
+    found = judge(node, scope, scaled)
+    if found.verdict is not Verdict.FALSE:
+        return found
+    if judge(node, scope, unfloored()).verdict is not Verdict.HOLDS or found.said is None:
+        return found
+    notes = (*found.said.notes, "it would hold without the floors")
+    labels = found.said.labels
+    bent = letter(
+        "PRF301",
+        "this claim is bent by a floor",
+        labels[0].span,
+        labels[0].text,
+        also=labels[1:],
+        notes=notes,
+    )
+    return Claim(node, scope, Verdict.BENT, found.sides, bent)
+
+
+_DEEPEST = 50
+
+
+def _is_absolute(node: ast.Expect, scope: Scope) -> bool:
+    """Whether an amount is written in the claim, or in a `let` that it reads."""
+    return any(_amounts(part, scope, 0) for part in (node.claim, node.within) if part)
+
+
+def _amounts(node: Any, scope: Scope, depth: int) -> bool:
+    if isinstance(node, ast.Number):
+        return bool(node.noun) or node.suffix not in ("", "%")
+    if isinstance(node, ast.Name):
+        found = scope.find(node.text)
+        if found is None or not isinstance(found[0], ast.Let) or depth >= _DEEPEST:
+            return False
+        return _amounts(found[0].value, found[1], depth + 1)
+    return any(_amounts(part, scope, depth) for part in _parts(node))
+
+
+def _parts(node: Any) -> Iterator[Any]:
+    """The expressions directly inside one."""
+    match node:
+        case ast.Binary(left=left, right=right) | ast.Range(low=left, high=right):
+            yield from (left, right)
+        case ast.Signed(of=of) | ast.Not(of=of) | ast.Member(of=of):
+            yield of
+        case ast.Element(of=of):
+            yield of
+        case ast.Call(of=of, arguments=arguments):
+            yield of
+            yield from (argument.value for argument in arguments)
+        case ast.List(items=items):
+            yield from items
+        case ast.Choose(test=test, then=then, otherwise=otherwise):
+            yield from (test, then, otherwise)
+        case _:
+            pass
+
+
+# ---- the letter of a false claim ---------------------------------------------------------
+
+
+def _false(
+    test: ast.Binary, left: Quantity, right: Quantity, slack: Fraction, evaluator: Evaluator
+) -> Diagnostic:
+    notes = _shown(test, evaluator)
     if right.value and operator.ne(left.value, right.value):
         apart = float(abs(left.value - right.value) / abs(right.value)) * 100
         side = "above" if left.value > right.value else "below"
-        notes = (
-            f"the left side is {apart:.3g}% {side} the right; the claim allows {float(within) * 100:.3g}%",
+        notes += (
+            f"the left side is {apart:.3g}% {side} the right; the claim allows {float(slack) * 100:.3g}%",
         )
     said = test.op if test.op != "==" else "equal to"
     return letter(
@@ -89,3 +195,22 @@ def _false(test: ast.Binary, left: Quantity, right: Quantity, within: Fraction) 
         also=(Label(test.right.span, show(right)),),
         notes=notes,
     )
+
+
+def _shown(test: ast.Binary, evaluator: Evaluator) -> tuple[str, ...]:
+    """Every value that was read, with what it came to."""
+    found: dict[str, str] = {}
+    for node in (leaf for side in (test.left, test.right) for leaf in _leaves(side)):
+        value = evaluator.value(node)
+        if isinstance(value, Quantity) and not any(node is side for side in (test.left, test.right)):
+            found[node.span.text] = show(value)
+    wide = max(map(len, found), default=0)
+    return tuple(f"{text.ljust(wide)}  {value}" for text, value in found.items())
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    if isinstance(node, ast.Member | ast.Name | ast.Element | ast.Call):
+        yield node
+    else:
+        for part in _parts(node):
+            yield from _leaves(part)

@@ -1,145 +1,160 @@
-"""What follows from a spec without being written in it: lineages, courses, parameter counts, FLOPs.
+"""What follows from a spec without being written in it: lineages, courses, sizes of data, values reached.
 
 `build` asks for derived values while it evaluates (`vocab = words.vocab`,
 `lr = pretrain.lr.end`); the plan asks for the rest.  A derived value that cannot
-be had is None, and whatever made it so has been reported.
+be had is None, and whatever made it so has been reported; one that only a run
+can tell is a `Fact`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from math import ceil
 
 from ..diagnostics.diagnostic import Diagnostic
-from ..units import CONTEXT, STEPS, TOKENS, Quantity
+from ..units import EXAMPLES, TOKENS, Quantity, digits
 from . import phases
-from .blocks.arch import Arch
-from .blocks.init import Init
-from .blocks.tokenizer import Tokenizer
-from .blocks.train import Train
+from .blocks.preferences import Preferences
+from .blocks.trained import Trained
 from .letters import letter
-from .phases import Course
+from .lineage import Lineage
+from .phases import UNSCALED, Course, Scaling
 from .schema import Block
-from .values import Piece, Ref, Timeline, pieces, value_at
-
-B = TypeVar("B", bound=Block)
+from .sizes import examples, tokens
+from .values import Fact, Piece, Portion, Ref, Timeline, pieces, value_at
 
 
 class Derived:
     """Derived values of the blocks that `get` finds by address.  Each is worked out once."""
 
-    def __init__(self, get: Callable[[str], Block | None], letters: list[Diagnostic]) -> None:
-        self._get, self.letters = get, letters
-        self._courses: dict[str, Course | None] = {}
-
-    # ---- lineage -------------------------------------------------------------------
-
-    def lineage(self, model: Ref) -> Iterator[Init | Train]:
-        """The model's stage, and those that it came from, newest first; a cycle ends it."""
-        seen: set[str] = set()
-        at: Ref | None = model
-        while at and at.address not in seen:
-            seen.add(at.address)
-            block = self._get(at.address)
-            at = block.origin if isinstance(block, Train) else None
-            if isinstance(block, Init | Train):
-                yield block
-
-    def init(self, model: Ref) -> Init | None:
-        return next((block for block in self.lineage(model) if isinstance(block, Init)), None)
-
-    def arch(self, model: Ref) -> Arch | None:
-        init = self.init(model)
-        return self._block(init.arch, Arch) if init else None
-
-    def tokenizer(self, model: Ref) -> Tokenizer | None:
-        init = self.init(model)
-        return self._block(init.tokenizer, Tokenizer) if init else None
-
-    def _block(self, ref: Ref, kind: type[B]) -> B | None:
-        found = self._get(ref.address)
-        return found if isinstance(found, kind) else None
+    def __init__(
+        self,
+        get: Callable[[str], Block | None],
+        letters: list[Diagnostic],
+        scaling: Scaling = UNSCALED,
+    ) -> None:
+        self.get, self.letters, self.scaling = get, letters, scaling
+        self.lineage = Lineage(get)
+        self._courses: dict[str, Course | Fact | None] = {}
 
     # ---- what a stage inherits -------------------------------------------------------
 
-    def context(self, stage: Train) -> Timeline | None:
+    def context(self, stage: Trained) -> Timeline | None:
         """The stage's own context, or the one that its model was trained at last."""
-        if stage.context is not None:
-            return stage.context
-        return self._inherited(stage, "context", None)
+        return stage.context or self.lineage.context(stage.origin)
 
-    def rope(self, stage: Train) -> Timeline | None:
-        if stage.rope is not None:
-            return stage.rope
-        arch = self.arch(stage.ref)
-        return self._inherited(stage, "rope", Quantity(arch.rope) if arch else None)
+    def rope(self, stage: Trained) -> Timeline | None:
+        return stage.rope or self.lineage.rope(stage.origin)
 
-    def _inherited(self, stage: Train, field: str, first: Quantity | None) -> Timeline | None:
-        for earlier in self.lineage(stage.origin):
-            line: Timeline | None = getattr(earlier, field, None)
-            if line is not None:
-                return Timeline(line.values[-1][0], (), line.values[-1][1])
-        return Timeline(first, (), stage.header) if first else None
+    # ---- sizes of data ---------------------------------------------------------------
+
+    def batches(self, data: Ref) -> int | None:
+        """In how many batches preferences came."""
+        block = self.get(data.address)
+        return block.batches if isinstance(block, Preferences) else None
+
+    def examples(self, data: Ref | Portion) -> Fraction | Fact | None:
+        return examples(data, self.get)
 
     # ---- the course of a stage -------------------------------------------------------
 
-    def course(self, stage: Train) -> Course | None:
-        """The stage laid on its steps, or None where it cannot be."""
+    def course(self, stage: Trained) -> Course | None:
+        """The stage laid on its steps, or None where it cannot be, or only a run can tell."""
+        found = self.length_of(stage)
+        return found if isinstance(found, Course) else None
+
+    def length_of(self, stage: Trained) -> Course | Fact | None:
+        """The course; or the fact that it waits for, where only a run can tell how much data there is."""
         if stage.address not in self._courses:
             self._courses[stage.address] = None
             self._courses[stage.address] = self._lay(stage)
         return self._courses[stage.address]
 
-    def _lay(self, stage: Train) -> Course | None:
+    def _lay(self, stage: Trained) -> Course | Fact | None:
         length, context, rope = self._length(stage), self.context(stage), self.rope(stage)
-        if context is None and self.init(stage.ref):
+        if context is None and self.lineage.root(stage.ref):
             headline = f"`{stage.address}` has no context, and its model brings none"
             help = ("say how long its sequences are: `context = 4k`",)
             self.letters.append(letter("SCH107", headline, stage.header, help=help, stage=stage.address))
-        if length is None or context is None or rope is None:
-            return None
-        course, letters = phases.lay(stage, context, rope, length)
+        if length is None or context is None or isinstance(length, Fact):
+            return length if isinstance(length, Fact) else None
+        course, letters = phases.lay(stage, context, rope, length, self.scaling)
         self.letters.extend(letters)
         return course
 
-    def _length(self, stage: Train) -> Quantity | None:
-        given = [length for length in (stage.tokens, stage.steps) if length is not None]
+    def _length(self, stage: Trained) -> Quantity | Fact | None:
+        written = {"tokens": stage.tokens, "epochs": stage.epochs, "steps": stage.steps}
+        given = {name: length for name, length in written.items() if length is not None}
         if len(given) != 1:
-            what = "two lengths, `tokens` and `steps`" if given else "no length"
-            span = stage.span("steps" if given else "")
-            help = ("set one of `tokens` and `steps`",)
-            headline = f"`{stage.address}` has {what}"
+            listed = " and ".join(f"`{name}`" for name in given)
+            headline = f"`{stage.address}` has " + (
+                f"{len(given)} lengths, {listed}" if given else "no length"
+            )
+            help = ("set one of `tokens`, `epochs` and `steps`",)
+            span = stage.span(list(given)[-1]) if given else stage.header
             self.letters.append(letter("SCH109", headline, span, help=help, stage=stage.address))
             return None
-        if given[0].value == 0:
-            span = stage.span("tokens" if stage.tokens is not None else "steps")
-            self.letters.append(
-                letter("SCH110", f"`{stage.address}` trains for nothing", span, stage=stage.address)
-            )
+        ((name, length),) = given.items()
+        if isinstance(length, Fraction):
+            return self._epochs(stage, length)
+        if length.value == 0:
+            headline = f"`{stage.address}` trains for nothing"
+            self.letters.append(letter("SCH110", headline, stage.span(name), stage=stage.address))
             return None
-        return given[0]
+        return length
+
+    def _epochs(self, stage: Trained, epochs: Fraction) -> Quantity | Fact | None:
+        """Passes over the data as a number of examples, or of tokens where the batch is given in tokens."""
+        data = stage.reads.start if stage.reads and not stage.reads.moves else None
+        in_tokens = stage.batch.start.dims == TOKENS
+        size = (
+            (tokens if in_tokens else examples)(data, self.get) if isinstance(data, Ref | Portion) else None
+        )
+        if isinstance(size, Fraction):
+            return Quantity(Fraction(ceil(size * epochs)), TOKENS if in_tokens else EXAMPLES)
+        if size is None:
+            noun = "tokens" if in_tokens else "examples"
+            headline = f"`{stage.address}` counts its length in epochs, and its data has no size in {noun}"
+            help = (f"say how much there is: `{noun} = …` in its corpus",)
+            self.letters.append(
+                letter("SCH112", headline, stage.span("epochs"), help=help, stage=stage.address)
+            )
+        return size
 
     # ---- timelines of numbers ----------------------------------------------------------
 
     def pieces(self, line: Timeline, course: Course) -> list[Piece]:
-        """A timeline on the axis of steps; places are rounded to whole steps."""
-        legs = [
-            (leg.glides, leg.value.value, Fraction(phases.nearest_step(course.place(leg.point))), leg.via)
-            for leg in line.legs
-        ]
+        """A timeline on the axis of steps; places are rounded to whole steps, and no leg shrinks to none."""
+        legs: list[tuple[bool, Fraction, Fraction, str]] = []
+        before = 0
+        for leg in line.legs:
+            place = phases.nearest_step(course.place(leg.point))
+            if self.scaling.is_scaled and leg.glides:
+                place = max(place, before + 1)
+            legs.append((leg.glides, leg.value.value, Fraction(place), leg.via))
+            before = place
         return pieces(line.start.value, legs, Fraction(course.steps))
 
-    def reached(self, line: Timeline, stage: Train, point: Quantity) -> Quantity | None:
+    def reached(self, line: Timeline, stage: Trained, point: Quantity) -> Quantity | Fact | None:
         """The value reached at a point of a stage; at the end, where it stands when the stage ends."""
-        course = self.course(stage)
-        if course is None:
-            return None
+        if point.value == 0:
+            return line.start
+        course = self.length_of(stage)
+        if not isinstance(course, Course):
+            whole = not line.moves or (point.dims == () and all(leg.point.dims == () for leg in line.legs))
+            return self._at_percent(line, point) if whole and isinstance(course, Fact) else course
         laid = self.pieces(line, course)
         place = min(Fraction(phases.nearest_step(course.place(point))), Fraction(course.steps))
         return Quantity(value_at(laid, place, line.start.value), line.start.dims)
 
-    def audit_curves(self, stage: Train) -> list[Diagnostic]:
+    def _at_percent(self, line: Timeline, point: Quantity) -> Quantity:
+        """The value at a share of a stage of unknown length whose points are all shares."""
+        legs = [(leg.glides, leg.value.value, leg.point.value, leg.via) for leg in line.legs]
+        laid = pieces(line.start.value, legs, Fraction(1))
+        return Quantity(value_at(laid, min(point.value, Fraction(1)), line.start.value), line.start.dims)
+
+    def audit_curves(self, stage: Trained) -> list[Diagnostic]:
         """Faults of the learning rate that show only on the axis of steps."""
         course = self.course(stage)
         if course is None:
@@ -148,7 +163,7 @@ class Derived:
         before, value = Fraction(0), stage.lr.start.value
         for leg in stage.lr.legs:
             place, target = course.place(leg.point), leg.value.value
-            if place < before:
+            if place < before and not self.scaling.is_scaled:
                 headline = f"`lr` of `{stage.address}` goes back in time"
                 found.append(letter("SCH102", headline, leg.point_span, "before the point that precedes it"))
             elif not leg.glides and place >= course.steps:
@@ -164,100 +179,4 @@ class Derived:
 
 
 def _ends(course: Course) -> str:
-    return f"the stage is {course.steps} steps long"
-
-
-# ---- derived values by name -----------------------------------------------------------
-
-
-class Shape(Protocol):
-    """What parameter counts depend on; an `arch` block has it, and so has a plan's arch."""
-
-    @property
-    def layers(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def heads(self) -> int: ...
-    @property
-    def kv_heads(self) -> int | None: ...
-    @property
-    def head_dim(self) -> int | None: ...
-    @property
-    def ffn(self) -> int: ...
-    @property
-    def vocab(self) -> int: ...
-    @property
-    def tied(self) -> bool: ...
-
-
-def kv_heads(arch: Shape) -> int:
-    return arch.kv_heads or arch.heads
-
-
-def head_dim(arch: Shape) -> int:
-    return arch.head_dim or arch.width // arch.heads
-
-
-def body_params(arch: Shape) -> int:
-    """Every tensor but the input and output embeddings; with the final norm."""
-    attention = arch.width * head_dim(arch) * (2 * arch.heads + 2 * kv_heads(arch))
-    return arch.layers * (attention + 3 * arch.width * arch.ffn + 2 * arch.width) + arch.width
-
-
-def params(arch: Shape) -> int:
-    """Every tensor counted once."""
-    return body_params(arch) + arch.vocab * arch.width * (1 if arch.tied else 2)
-
-
-def _number(value: int | Fraction, base: str) -> Quantity:
-    return Quantity(Fraction(value), ((base, 1),) if base else ())
-
-
-def _model_params(derived: Derived, block: Block) -> Quantity | None:
-    arch = derived.arch(block.ref)
-    return _number(params(arch), "params") if arch else None
-
-
-def _arch_value(count: Callable[[Arch], int], base: str) -> Callable[[Derived, Block], Quantity | None]:
-    return lambda _, block: _number(count(block), base) if isinstance(block, Arch) else None
-
-
-def _course_value(of: Callable[[Course], int], base: str) -> Callable[[Derived, Block], Quantity | None]:
-    def value(derived: Derived, block: Block) -> Quantity | None:
-        course = derived.course(block) if isinstance(block, Train) else None
-        return _number(of(course), base) if course else None
-
-    return value
-
-
-def _flops(derived: Derived, block: Block) -> Quantity | None:
-    """6 · parameters · tokens, the convention that papers print (Kaplan et al. 2020)."""
-    tokens, count = (
-        _course_value(lambda course: course.tokens, "tokens")(derived, block),
-        _model_params(derived, block),
-    )
-    return _number(6 * tokens.value * count.value, "flops") if tokens and count else None
-
-
-DERIVED: dict[str, dict[str, Callable[[Derived, Block], Quantity | None]]] = {
-    "arch": {
-        "params": _arch_value(params, "params"),
-        "active_params": _arch_value(params, "params"),
-        "body_params": _arch_value(body_params, "params"),
-        "kv_heads": _arch_value(kv_heads, ""),
-        "head_dim": _arch_value(head_dim, ""),
-    },
-    "init": {"params": _model_params},
-    "train": {
-        "params": _model_params,
-        "steps": _course_value(lambda course: course.steps, STEPS[0][0]),
-        "tokens": _course_value(lambda course: course.tokens, TOKENS[0][0]),
-        "flops": _flops,
-    },
-}
-
-
-def whole_context(line: Timeline) -> int:
-    """The longest context of a timeline."""
-    return max(int(value.value) for value, _ in line.values if value.dims == CONTEXT)
+    return f"the stage is {digits(course.steps)} steps long"

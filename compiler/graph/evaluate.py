@@ -16,14 +16,28 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..front import ast
 from ..text import Span
 from ..units import KINDS, Misfit, Quantity, alike, over, plus, read, settle, show, times
-from .letters import later, letter, misfit
+from .letters import letter, misfit
 from .names import Scope
-from .schema import Holds, Schema
-from .values import HOLE, Bound, Leg, Ref, Timeline, Word
+from .schema import MODELS, Holds, Schema
+from .values import (
+    HOLE,
+    Bound,
+    Fact,
+    Formula,
+    Interval,
+    Leg,
+    Pick,
+    Portion,
+    Ref,
+    Score,
+    Timeline,
+    Word,
+    is_open,
+)
 
 ANYTHING = Holds()
 _POINT = Holds(kind="point")
-_COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
+COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<=": operator.le,
@@ -32,6 +46,12 @@ _COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
     ">": operator.gt,
 }
 _CURVES = ("linear", "cosine", "sqrt", "exponential")
+
+
+class Items(tuple[Any, ...]):
+    """The values of a list as it was written, and where each stands."""
+
+    spans: tuple[Span, ...]
 
 
 class World(Protocol):
@@ -51,6 +71,10 @@ class World(Protocol):
 
     def call(self, node: ast.Call, holds: Holds, scope: Scope) -> Any:
         """What a built-in call or a method makes."""
+        ...
+
+    def element(self, of: Any, index: Any, node: ast.Element) -> Any:
+        """One turn of a loop or item of a list; all of them where `index` is None."""
         ...
 
 
@@ -73,9 +97,10 @@ class Evaluator:
             case ast.Text():
                 return self._text(node)
             case ast.List(items=items):
-                return tuple(
-                    self.fit(self.value(item, holds), replace(holds, many=False), item.span) for item in items
-                )
+                one = replace(holds, many=False)
+                values = Items(self.value(item, one) for item in items)
+                values.spans = tuple(item.span for item in items)
+                return HOLE if HOLE in values else values
             case ast.Timeline():
                 return self._timeline(node, holds)
             case ast.Signed(sign=sign, of=of):
@@ -93,10 +118,11 @@ class Evaluator:
                 return HOLE if inner is HOLE else self.world.attribute(inner, name, self.scope)
             case ast.Call():
                 return self.world.call(node, holds, self.scope)
-            case ast.Element():
-                return self._say(later("`[ ]`", node.span))
+            case ast.Element(of=of, index=index):
+                inner, at = self.value(of), None if index is None else self.value(index)
+                return HOLE if HOLE in (inner, at) else self.world.element(inner, at, node)
             case ast.Range():
-                return self._say(later("ranges", node.span))
+                return self._range(node)
 
     # ---- fitting a value to its field ----------------------------------------------
 
@@ -111,6 +137,12 @@ class Evaluator:
         match value:
             case Quantity() if holds.kind:
                 return self._checked(settle(value, KINDS[holds.kind]), span, field)
+            case Interval() if holds.ranges:
+                return self._interval(value, holds, span, field)
+            case Portion(of=of) if of.kind in holds.refers:
+                return value
+            case Pick() if set(MODELS) <= set(holds.refers):
+                return value
             case Timeline() if holds.moves:
                 return self._refit(value, replace(holds, moves=False))
             case Word(text=text):
@@ -123,6 +155,10 @@ class Evaluator:
                 return value
             case Schema() if holds.calls:
                 return value
+            case Fact() | Score() | Formula():
+                headline = f"`{field or span.text}` must be known before anything runs, and this is not"
+                notes = (f"{_told(value)} is known once it has been measured",)
+                return self._say(letter("NAM113", headline, span, notes=notes))
             case _:
                 return self._say(_wrong_kind(value, holds, span, field))
 
@@ -135,9 +171,13 @@ class Evaluator:
 
     def _many(self, value: Any, holds: Holds, span: Span, field: str) -> Any:
         if isinstance(value, tuple):
-            items = cast("tuple[Any, ...]", value)
-            return HOLE if any(item is HOLE for item in items) else items
+            items, one = cast("tuple[Any, ...]", value), replace(holds, many=False)
+            spans = value.spans if isinstance(value, Items) else (span,) * len(items)
+            fitted = tuple(self.fit(item, one, at, field) for item, at in zip(items, spans, strict=True))
+            return HOLE if any(item is HOLE for item in fitted) else fitted
         one = self.fit(value, replace(holds, many=False), span, field)
+        if one is not HOLE and holds.lone:
+            return (one,)
         if one is not HOLE:
             what = f"`{field}` holds a list" if field else "a list is due here"
             self._say(letter("NAM107", what, span, help=(f"write `[{span.text}]`",)))
@@ -147,7 +187,8 @@ class Evaluator:
 
     def _name(self, node: ast.Name, holds: Holds) -> Any:
         if node.text in holds.words:
-            return Word(node.text)
+            bare = ast.Call(node.span, node, ())
+            return self.world.call(bare, holds, self.scope) if node.text in holds.calls else Word(node.text)
         if node.text in ("true", "false"):
             return node.text == "true"
         if node.text == "end" and holds.kind == "point":
@@ -155,7 +196,7 @@ class Evaluator:
         if (
             holds.words
             and not (holds.kind or holds.refers or holds.calls)
-            and node.text not in self.scope.names
+            and self.scope.find(node.text) is None
         ):
             return node
         return self.world.look_up(node, self.scope)
@@ -197,6 +238,9 @@ class Evaluator:
         left, right = self.value(node.left), self.value(node.right)
         if left is HOLE or right is HOLE:
             return HOLE
+        left, right = _measured(left), _measured(right)
+        if is_open(left) or is_open(right):
+            return self._open(node, left, right)
         if node.op in ("and", "or"):
             truths = [self._logical(left, node.left.span, bool), self._logical(right, node.right.span, bool)]
             if any(truth is HOLE for truth in truths):
@@ -204,11 +248,11 @@ class Evaluator:
             return all(truths) if node.op == "and" else any(truths)
         if not (isinstance(left, Quantity) and isinstance(right, Quantity)):
             return self._unlike(node, left, right)
-        if node.op in _COMPARE:
+        if node.op in COMPARE:
             pair = alike(left, right)
             if isinstance(pair, Misfit):
                 return self._say(misfit(pair, node.span))
-            return _COMPARE[node.op](pair[0].value, pair[1].value)
+            return COMPARE[node.op](pair[0].value, pair[1].value)
         match node.op:
             case "+" | "-":
                 result = plus(left, right, 1 if node.op == "+" else -1)
@@ -218,7 +262,35 @@ class Evaluator:
                 result = times(left, right)
         return self._checked(result, node.span)
 
+    def _open(self, node: ast.Binary, left: Any, right: Any) -> Any:
+        """Arithmetic that waits for a run."""
+        op = "*" if node.op == "of" else node.op
+        if op not in (*COMPARE, "+", "-", "*", "/") or not (_counts(left) and _counts(right)):
+            return self._say(letter("UNI103", f"`{node.op}` needs two numbers", node.span))
+        return Formula(op, left, right)
+
+    def _range(self, node: ast.Range) -> Any:
+        low, high = self.value(node.low), self.value(node.high)
+        if low is HOLE or high is HOLE:
+            return HOLE
+        if isinstance(low, Quantity) and isinstance(high, Quantity):
+            return Interval(low, high)
+        return self._say(letter("NAM107", "a range runs from a number to a number", node.span))
+
+    def _interval(self, value: Interval, holds: Holds, span: Span, field: str) -> Any:
+        low, high = (settle(end, KINDS[holds.kind]) for end in (value.low, value.high))
+        for end in (low, high):
+            if isinstance(end, Misfit):
+                return self._say(misfit(end, span, field))
+        assert isinstance(low, Quantity)
+        assert isinstance(high, Quantity)
+        if low.value > high.value:
+            return self._say(letter("UNI107", f"this range ends, at {show(high)}, before it begins", span))
+        return Interval(low, high)
+
     def _unlike(self, node: ast.Binary, left: Any, right: Any) -> Any:
+        if node.op == "+" and (isinstance(left, tuple) or isinstance(right, tuple)):
+            return (*_listed(left), *_listed(right))
         if node.op in ("==", "!=") and type(left) is type(right):
             return (left == right) == (node.op == "==")
         return self._say(letter("UNI103", f"`{node.op}` needs two numbers", node.span))
@@ -236,6 +308,30 @@ class Evaluator:
     def _say(self, diagnostic: Diagnostic) -> Any:
         self.world.letters.append(diagnostic)
         return HOLE
+
+
+def _measured(value: Any) -> Any:
+    """A bench among numbers is what it measures."""
+    return Score(None, value) if isinstance(value, Ref) and value.kind == "bench" else value
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, Quantity) or is_open(value)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
+
+
+def _told(value: Any) -> str:
+    """What a run must tell, in words."""
+    match value:
+        case Fact(of=of, name=name):
+            return f"`{of.address}.{name}`"
+        case Score(model=model, bench=bench):
+            return f"`{model.address if model else 'the stage'}` on `{bench.address}`"
+        case _:
+            return "it"
 
 
 def _spell(value: Any) -> str:
@@ -262,6 +358,12 @@ def _wrong_kind(value: Any, holds: Holds, span: Span, field: str) -> Diagnostic:
             found = f'this is the text "{value}"'
         case Timeline():
             found = "this changes along the way"
+        case Portion(of=of):
+            found = f"this is part of `{of.address}`, a {of.kind}"
+        case Pick():
+            found = "this is a model that a judge picks"
+        case tuple():
+            found = "this is a list"
         case _:
             found = "this is something else"
     return letter("NAM107", f"{where}; {found}", span)

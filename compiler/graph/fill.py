@@ -7,7 +7,9 @@ comes back is the schema's instance, or None after letters have said why.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from functools import cache
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -17,12 +19,25 @@ from ..front import ast
 from ..text import Span
 from ..units import Quantity
 from .evaluate import Evaluator, World
-from .letters import later, letter, unknown
+from .letters import letter, unknown
 from .names import Scope
-from .schema import Holds, Schema
+from .schema import TEXTS, Block, Holds, Schema
 from .values import HOLE, Ref, Timeline
 
-Body = list[tuple[ast.Statement, Scope]]
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A nested block after an edit: its statements may come from several places."""
+
+    kind: ast.Name
+    body: Body
+
+    @property
+    def span(self) -> Span:
+        return self.kind.span
+
+
+Body = list[tuple["ast.Statement | Nested", Scope]]
 """Statements, each with the scope in which its expressions are read."""
 
 
@@ -34,30 +49,40 @@ class Filler:
     title: str
 
     def fill(self, schema: type[Schema], body: Body, header: Span, extra: dict[str, Any]) -> Schema | None:
-        values, spans, seen = dict(extra), dict[str, Span](), dict[str, Span]()
+        values, spans, seen, remarks = dict(extra), dict[str, Span](), dict[str, Span](), dict[str, str]()
         whole, may_miss = True, not self.world.is_torn
-        fields = schema.fields()
+        fields, within = schema.fields(), schema.steps_within if issubclass(schema, Block) else {}
+        steps: list[Any] = []
         for statement, scope in body:
             name = self._name(statement)
-            if name is None or self._is_again(name, seen):
+            if name and name.text in within and not isinstance(statement, ast.Field):
+                steps.append(self._inner(within[name.text], statement, scope, name))
+            elif name is None or self._is_again(name, seen):
                 whole = False
             elif name.text not in fields:
                 headline = f"`{self.title}` has no field `{name.text}`"
-                self.world.letters.append(unknown("NAM102", headline, name.span, "not a field of it", fields))
+                choices = (*fields, *within)
+                self.world.letters.append(
+                    unknown("NAM102", headline, name.span, "not a field of it", choices)
+                )
                 whole = may_miss = False
             else:
                 info, holds = fields[name.text]
                 value, spans[name.text] = self._value(statement, scope, schema, holds, name.text)
                 whole = whole and value is not HOLE
                 values[info.alias or name.text] = _typed(value, info)
+                if isinstance(statement, ast.Field) and statement.note:
+                    remarks[name.text] = statement.note
         missing = [name for name, (info, _) in fields.items() if info.is_required() and name not in seen]
         if missing and may_miss:
             listed = " and ".join(f"`{name}`" for name in missing)
             help = tuple(f"`{name}`: {fields[name][0].description}" for name in missing[:2])
             self.world.letters.append(letter("NAM109", f"`{self.title}` needs {listed}", header, help=help))
-        if missing or not whole:
+        if missing or not whole or HOLE in steps:
             return None
-        return self._validated(schema, {**values, "spans": spans, "header": header})
+        if within:
+            values["steps"] = tuple(steps)
+        return self._validated(schema, {**values, "spans": spans, "remarks": remarks, "header": header})
 
     def shares(self, holds: Holds, body: Body) -> tuple[dict[str, Timeline], dict[str, Span]] | None:
         """A block whose field names are names of the spec: a mix and its corpora."""
@@ -67,7 +92,7 @@ class Filler:
             target = self.world.look_up(name, scope) if name else HOLE
             if name is None or target is HOLE:
                 whole = False
-            elif not isinstance(target, Ref) or target.kind not in ("corpus", "mix"):
+            elif not isinstance(target, Ref) or target.kind not in ("mix", *TEXTS):
                 headline = f"a mix is made of corpora and mixes; `{name.text}` is neither"
                 self.world.letters.append(letter("NAM107", headline, name.span))
                 whole = False
@@ -92,9 +117,11 @@ class Filler:
 
     # ---- one statement ------------------------------------------------------------------
 
-    def _name(self, statement: ast.Statement) -> ast.Name | None:
+    def _name(self, statement: ast.Statement | Nested) -> ast.Name | None:
         """The field that a statement sets; a letter where it sets none."""
         match statement:
+            case Nested(kind=kind):
+                return kind
             case ast.Field(path=(name,)):
                 return name
             case ast.Block(kind=kind, name=None):
@@ -107,7 +134,9 @@ class Filler:
             case ast.Block(kind=kind):
                 found = letter("NAM110", f"`{kind.text}` cannot stand inside `{self.title}`", kind.span)
             case ast.Require():
-                found = later("`require`", statement.span)
+                found = letter(
+                    "NAM110", "`require` stands in a stage, not in a block inside it", statement.span
+                )
             case _:
                 what = type(statement).__name__.lower()
                 found = letter("NAM110", f"`{what}` cannot stand inside `{self.title}`", statement.span)
@@ -124,13 +153,13 @@ class Filler:
         return True
 
     def _value(
-        self, statement: ast.Statement, scope: Scope, schema: type[Schema], holds: Holds, name: str
+        self, statement: ast.Statement | Nested, scope: Scope, schema: type[Schema], holds: Holds, name: str
     ) -> tuple[Any, Span]:
-        if isinstance(statement, ast.Block):
+        if isinstance(statement, ast.Block | Nested):
             return self._nested(statement, scope, schema, holds, name), statement.kind.span
         assert isinstance(statement, ast.Field)
         value, span = statement.value, statement.value.span
-        if holds.block and not isinstance(value, ast.Hole):
+        if holds.block and not holds.refers and not isinstance(value, ast.Hole):
             self.world.letters.append(letter("NAM107", f"`{name}` is a block: `{name} {{ … }}`", span))
             return HOLE, span
         evaluator = Evaluator(self.world, scope)
@@ -139,15 +168,21 @@ class Filler:
             found = Timeline(found, (), span)
         return found, span
 
-    def _nested(self, block: ast.Block, scope: Scope, schema: type[Schema], holds: Holds, name: str) -> Any:
+    def _nested(
+        self, block: ast.Block | Nested, scope: Scope, schema: type[Schema], holds: Holds, name: str
+    ) -> Any:
         if not holds.block:
             headline, help = f"`{name}` is a field of `{self.title}`, not a block", (f"write `{name} = …`",)
             self.world.letters.append(letter("NAM107", headline, block.kind.span, help=help))
             return HOLE
-        inner = _schema_of(schema.fields()[name][0])
-        made = Filler(self.world, name).fill(
-            inner, [(part, scope) for part in block.body], block.kind.span, {}
-        )
+        return self._inner(_schema_of(schema.fields()[name][0]), block, scope, block.kind)
+
+    def _inner(
+        self, schema: type[Schema], block: ast.Statement | Nested, scope: Scope, name: ast.Name
+    ) -> Any:
+        """A block inside this one, as its schema."""
+        parts: Body = block.body if isinstance(block, Nested) else [(part, scope) for part in _body_of(block)]
+        made = Filler(self.world, name.text).fill(schema, parts, name.span, {})
         return HOLE if made is None else made
 
     def _validated(self, schema: type[Schema], values: dict[str, Any]) -> Schema | None:
@@ -155,26 +190,35 @@ class Filler:
             return schema.model_validate(values)
         except ValidationError as error:
             for fault in error.errors():
-                name = str(fault["loc"][0])
+                name = str(fault["loc"][0]) if fault["loc"] else ""
                 span = values["spans"].get(name, values["header"])
                 said = fault["msg"][:1].lower() + fault["msg"][1:]
                 self.world.letters.append(letter("UNI107", f"`{name}` of `{self.title}`: {said}", span))
             return None
 
 
-def _types(info: FieldInfo) -> tuple[Any, ...]:
-    return (info.annotation, *get_args(info.annotation))
+def _body_of(statement: Any) -> tuple[ast.Statement, ...]:
+    return statement.body if isinstance(statement, ast.Block) else ()
+
+
+@cache
+def _types(annotation: Any) -> tuple[Any, ...]:
+    """The types that an annotation names, those in unions and tuples too."""
+    inner = get_args(annotation) if get_origin(annotation) in (Union, UnionType, tuple) else ()
+    return (annotation, *(part for one in inner for part in _types(one)))
 
 
 def _typed(value: Any, info: FieldInfo) -> Any:
     """A fitted quantity as the schema's own type: an int, a fraction, or the quantity with its dimensions."""
     if isinstance(value, tuple):
-        items = cast("tuple[Any, ...]", value)
-        return tuple(item.value if isinstance(item, Quantity) else item for item in items)
-    if not isinstance(value, Quantity) or Quantity in _types(info):
+        return tuple(_typed(item, info) for item in cast("tuple[Any, ...]", value))
+    if not isinstance(value, Quantity) or Quantity in _types(info.annotation):
         return value
-    return int(value.value) if int in _types(info) else value.value
+    return int(value.value) if int in _types(info.annotation) else value.value
 
 
 def _schema_of(info: FieldInfo) -> type[Schema]:
-    return next(part for part in _types(info) if isinstance(part, type) and issubclass(part, Schema))
+    """The schema of a field that is a block."""
+    return next(
+        part for part in _types(info.annotation) if isinstance(part, type) and issubclass(part, Schema)
+    )

@@ -21,6 +21,8 @@ CODES = {
     "NAM109": "missing-field",
     "NAM110": "misplaced-statement",
     "NAM111": "path-outside",
+    "NAM112": "no-such-turn",
+    "NAM113": "known-only-after-a-run",
     "UNI101": "missing-unit",
     "UNI102": "unknown-unit",
     "UNI103": "mixed-kinds",
@@ -38,6 +40,7 @@ CODES = {
     "SCH108": "glide-where-only-jumps",
     "SCH109": "not-one-length",
     "SCH110": "no-steps",
+    "SCH112": "epochs-of-unknown-size",
     "SCH203": "unreached-target",
     "SCH211": "vanished-phase",
     "SHP101": "heads-do-not-divide",
@@ -45,11 +48,25 @@ CODES = {
     "SHP108": "odd-head",
     "SHP109": "vocab-below-bytes",
     "SHP110": "missing-special",
+    "SHP111": "not-one-origin",
+    "SHP105": "experts-below-active",
     "LIN101": "cycle",
+    "LIN104": "reference-inside-loop",
+    "LIN105": "carry-without-next",
     "LIN107": "no-pipeline",
+    "LIN108": "unrolls-too-far",
+    "LIN109": "waits-too-deep",
     "CLM101": "false-claim",
     "CLM102": "claim-of-two-kinds",
+    "CLM103": "gate-never-measured",
+    "CLM104": "score-of-nobody",
     "PRF101": "unknown-target",
+    "PRF102": "batch-below-context",
+    "PRF103": "scale-unknown-kind",
+    "PRF104": "scaled-to-a-fraction",
+    "PRF105": "no-such-profile",
+    "PRF301": "bent-claim",
+    "PRF302": "claim-not-asked",
 }
 
 
@@ -87,13 +104,3 @@ def misfit(found: Misfit, span: Span, field: str = "") -> Diagnostic:
     where = f" in `{field}`" if field else ""
     help = ("write " + " or ".join(f"`{text}`" for text in found.instead),) if found.instead else ()
     return letter(found.code, found.why + where, span, help=help)
-
-
-def later(what: str, span: Span) -> Diagnostic:
-    """Something that the language has and this version of the compiler does not build yet."""
-    return letter(
-        "NAM108",
-        f"this version of Lehr does not build {what} yet",
-        span,
-        notes=("it is part of the language and parses; a later version gives it its meaning",),
-    )

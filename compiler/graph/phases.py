@@ -7,17 +7,39 @@ the end.  Comes after `build`; `derive` and the plan read the result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
 from ..diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from ..text import Span
-from ..units import EXAMPLES, STEPS, TOKENS, Quantity, digits
-from .blocks.train import Train
+from ..units import EXAMPLES, STEPS, TOKENS, Dims, Quantity, digits
+from .blocks.trained import Trained
 from .letters import letter
-from .values import Leg, Ref, Timeline
+from .values import Leg, Portion, Ref, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What a profile does to courses: its factors, and the fewest steps that a phase keeps.
+
+    `lines` are where the factors were written, for letters.
+    """
+
+    factors: dict[str, Fraction] = field(default_factory=dict[str, Fraction])
+    floor: int = 0
+    lines: dict[str, Span] = field(default_factory=dict[str, Span])
+
+    @property
+    def is_scaled(self) -> bool:
+        return bool(self.factors)
+
+    def factor(self, kind: str) -> Fraction:
+        return self.factors.get(kind, Fraction(1))
+
+
+UNSCALED = Scaling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +51,12 @@ class Stretch:
     context: int
     sequences: int
     rope: Fraction
-    data: Ref
+    data: Ref | Portion | None
+
+    @property
+    def source(self) -> str | None:
+        """The address of the mix or corpus that is read."""
+        return self.data.of.address if isinstance(self.data, Portion) else self.data and self.data.address
 
     @property
     def end(self) -> int:
@@ -46,7 +73,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A stage from its first step to its last.  `tokens` is its length where that is given in tokens."""
+    """A stage from its first step to its last.  `length` is as it was given: tokens, steps or examples."""
 
     stretches: tuple[Stretch, ...]
     length: Quantity
@@ -63,7 +90,7 @@ class Course:
         """A point of the stage on the axis of steps; past the end, the last batch goes on."""
         if point.dims == STEPS:
             return point.value
-        if point.dims == () and (self.length.dims == STEPS or point.value == 1):
+        if point.dims == () and (self.length.dims != TOKENS or point.value == 1):
             return point.value * self.steps
         return self._place_of_tokens(point.value if point.dims == TOKENS else point.value * self.length.value)
 
@@ -76,6 +103,7 @@ class Course:
 
 
 def nearest_step(place: Fraction) -> int:
+    """The nearest whole number; halves go up."""
     return floor(place + Fraction(1, 2))
 
 
@@ -94,99 +122,149 @@ class _Track:
 
 
 def lay(
-    stage: Train, context: Timeline, rope: Timeline, length: Quantity
+    stage: Trained, context: Timeline, rope: Timeline | None, length: Quantity, scaling: Scaling = UNSCALED
 ) -> tuple[Course | None, list[Diagnostic]]:
     """Walk a stage from change to change."""
-    written = {"context": context, "batch": stage.batch, "rope": rope, "data": stage.data}
+    lines = {"context": context, "batch": stage.batch, "rope": rope, "data": stage.reads}
+    written = {name: line for name, line in lines.items() if line is not None}
     tracks = {name: _Track(name, line.start, line.span, list(line.legs)) for name, line in written.items()}
     letters = [_glides(stage, name, leg) for name, line in written.items() for leg in line.legs if leg.glides]
     if letters:
         return None, letters
-    walk = _Walk(stage, tracks, length)
+    walk = _Walk(stage, tracks, length, scaling)
     walk.run()
     course = Course(tuple(walk.stretches), length) if walk.stretches and not walk.letters else None
     return course, walk.letters + walk.warnings
 
 
 class _Walk:
-    def __init__(self, stage: Train, tracks: dict[str, _Track], length: Quantity) -> None:
-        self.stage, self.tracks, self.length = stage, tracks, length
-        self.tokens, self.steps = Fraction(0), 0
+    """`clock` is how far the stage has come in tokens, steps and examples.
+
+    Where a profile's floor lengthens a phase, the clock goes on as if it had not:
+    the phases after it keep the lengths that they would have had.
+    """
+
+    def __init__(self, stage: Trained, tracks: dict[str, _Track], length: Quantity, scaling: Scaling) -> None:
+        self.stage, self.tracks, self.length, self.scaling = stage, tracks, length, scaling
+        self.clock: dict[Dims, Fraction] = dict.fromkeys((TOKENS, STEPS, EXAMPLES), Fraction(0))
+        self.steps = 0
         self.stretches: list[Stretch] = []
         self.letters: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
 
     def run(self) -> None:
         while not self.letters:
-            step_tokens = self._step_tokens()
-            if step_tokens is None:
+            step = self._step()
+            if step is None:
                 return
-            left = self._left(step_tokens)
+            left = self._left(step)
             due = [
-                (self._distance(track.legs[0], step_tokens), track)
-                for track in self.tracks.values()
-                if track.legs
+                (self._distance(track.legs[0], step), track) for track in self.tracks.values() if track.legs
             ]
-            self.letters += [self._backward(track) for distance, track in due if distance < 0]
-            near = min((distance for distance, _ in due), default=left)
+            self.letters += [self._backward(track) for distance, track in due if nearest_step(distance) < 0]
             self.letters += [
-                self._beyond(track) for _, track in due if self._is_beyond(track.legs[0], left, step_tokens)
+                self._beyond(track) for _, track in due if self._is_beyond(track.legs[0], left, step)
             ]
             if self.letters:
                 return
-            self._take(min(near, left), step_tokens)
-            if near >= left:
+            near = min((nearest_step(distance) for distance, _ in due), default=left)
+            is_last = near >= left and not (due and self.scaling.floor)
+            self._take(left if is_last else near, min((d for d, _ in due), default=Fraction(left)), step)
+            if is_last:
                 self.warnings += [self._vanished(track) for _, track in due]
                 return
             for distance, track in due:
-                if distance == near:
+                if nearest_step(distance) == near:
                     track.advance()
 
-    def _take(self, steps: int, step_tokens: Fraction) -> None:
-        if steps == 0:
+    def _take(self, steps: int, exactly: Fraction, step: dict[Dims, Fraction]) -> None:
+        """Go on by some steps; a floor may lengthen them, and then the clock goes on by what was meant."""
+        raised = max(steps, self.scaling.floor)
+        if raised == 0:
             return
-        context = int(self.tracks["context"].value.value)
-        sequences = step_tokens / context
+        context, sequences = int(self.tracks["context"].value.value), step[EXAMPLES]
         if sequences.denominator != 1 or sequences == 0:
-            self.letters.append(self._ragged(step_tokens, context))
+            self.letters.append(self._ragged(step[TOKENS], context))
             return
-        rope, data = self.tracks["rope"].value.value, self.tracks["data"].value
-        self.stretches.append(Stretch(self.steps, steps, context, int(sequences), rope, data))
-        self.tokens += steps * step_tokens
-        self.steps += steps
+        rope, data = self._value("rope"), self._value("data")
+        base = rope.value if rope is not None else Fraction(0)
+        self.stretches.append(Stretch(self.steps, raised, context, int(sequences), base, data))
+        self.steps += raised
+        gone = Fraction(steps) if raised == steps else exactly
+        for dims in self.clock:
+            self.clock[dims] += gone * step[dims]
 
-    def _step_tokens(self) -> Fraction | None:
+    def _value(self, name: str) -> Any:
+        return self.tracks[name].value if name in self.tracks else None
+
+    def _step(self) -> dict[Dims, Fraction] | None:
+        """What one step takes: tokens, itself, and sequences."""
         batch, context = self.tracks["batch"], self.tracks["context"]
-        tokens = batch.value.value * (context.value.value if batch.value.dims == EXAMPLES else 1)
         for track, what in ((batch, "batch"), (context, "context")):
             if track.value.value == 0:
                 headline = f"the {what} of `{self.stage.address}` is zero"
                 self.letters.append(letter("UNI107", headline, track.span, stage=self.stage.address))
                 return None
-        return tokens
+        if context.value.value.denominator != 1:
+            self.letters.append(self._fraction(context))
+            return None
+        tokens = batch.value.value
+        if (
+            batch.value.dims == EXAMPLES
+        ):  # at full scale these are tokens, and only `scale batch` touches them
+            whole_context = context.value.value / self.scaling.factor("context")
+            tokens = batch.value.value * whole_context * self.scaling.factor("batch")
+        if self.scaling.is_scaled and tokens >= context.value.value:
+            # A profile's batch is rounded to whole sequences; at full scale it must be exact.
+            tokens = nearest_step(tokens / context.value.value) * context.value.value
+        return {TOKENS: tokens, STEPS: Fraction(1), EXAMPLES: tokens / context.value.value}
 
-    def _left(self, step_tokens: Fraction) -> int:
-        if self.length.dims == STEPS:
-            return int(self.length.value) - self.steps
-        return ceil((self.length.value - self.tokens) / step_tokens)
+    def _left(self, step: dict[Dims, Fraction]) -> int:
+        dims = self.length.dims
+        return ceil((self.length.value - self.clock[dims]) / step[dims])
 
-    def _distance(self, leg: Leg, step_tokens: Fraction) -> int:
-        point = leg.point
-        value = point.value * self.length.value if point.dims == () else point.value
-        dims = self.length.dims if point.dims == () else point.dims
-        if dims == STEPS:
-            return nearest_step(value) - self.steps
-        return nearest_step((value - self.tokens) / step_tokens)
+    def _distance(self, leg: Leg, step: dict[Dims, Fraction]) -> Fraction:
+        """Steps from here to a leg's point."""
+        dims = self.length.dims if leg.point.dims == () else leg.point.dims
+        value = leg.point.value * (self.length.value if leg.point.dims == () else 1)
+        return (value - self.clock[dims]) / step[dims]
 
-    def _is_beyond(self, leg: Leg, left: int, step_tokens: Fraction) -> bool:
+    def _is_beyond(self, leg: Leg, left: int, step: dict[Dims, Fraction]) -> bool:
         """At or after the end.  Rounding to a step does not count: a point before the end stays before it."""
         if leg.point.dims == () or leg.point.dims == self.length.dims:
             return leg.point.value >= (1 if leg.point.dims == () else self.length.value)
-        return self._distance(leg, step_tokens) > left
+        return nearest_step(self._distance(leg, step)) > left
 
     # ---- letters ---------------------------------------------------------------------
 
+    def _fraction(self, track: _Track) -> Diagnostic:
+        headline = f"`{track.field}` of `{self.stage.address}` becomes a fraction: {digits(track.value.value)} tokens"
+        also = tuple(Label(span, "scaled here") for span in (self.scaling.lines.get(track.field),) if span)
+        return letter("PRF104", headline, track.span, also=also, stage=self.stage.address)
+
+    def _too_small(self, step_tokens: Fraction, context: int) -> Diagnostic:
+        """Under a profile, a batch that no longer holds one sequence."""
+        batch, at_context = self.tracks["batch"], self.tracks["context"]
+        said = {"batch": f"{digits(step_tokens)} tokens", "context": f"{digits(context)} tokens"}
+        also = [Label(at_context.span, said["context"])]
+        also += [
+            Label(line, f"scales the {kind}") for kind, line in self.scaling.lines.items() if kind in said
+        ]
+        factor = self.scaling.factor("batch") / self.scaling.factor("context")
+        return letter(
+            "PRF102",
+            f"a batch of `{self.stage.address}` cannot hold one sequence",
+            batch.span,
+            said["batch"],
+            also=also,
+            notes=(f"the batch shrinks {digits(1 / factor)} times as much as the context",),
+            help=("let the context shrink as much as the batch",),
+            stage=self.stage.address,
+        )
+
     def _ragged(self, step_tokens: Fraction, context: int) -> Diagnostic:
+        if step_tokens < context and self.scaling.is_scaled:
+            return self._too_small(step_tokens, context)
         batch, at_context = self.tracks["batch"], self.tracks["context"]
         sequences = step_tokens / context
         meant, fix = _meant(step_tokens, context, batch.span), None
@@ -216,18 +294,18 @@ class _Walk:
         return letter("SCH211", headline, point, notes=notes, stage=name)
 
     def _beyond(self, track: _Track) -> Diagnostic:
-        name, unit = self.stage.address, "steps" if self.length.dims == STEPS else "tokens"
+        name, unit = self.stage.address, self.length.dims[0][0]
         return letter(
             "SCH103",
             f"`{track.field}` of `{name}` would change after the stage has ended",
             track.legs[0].point_span,
-            also=(Label(self.stage.span(unit), "the stage's length"),),
+            also=(Label(self.stage.span(unit if unit != "examples" else "epochs"), "the stage's length"),),
             notes=(f"the stage ends after {digits(self.length.value)} {unit}",),
             stage=name,
         )
 
 
-def _glides(stage: Train, field: str, leg: Leg) -> Diagnostic:
+def _glides(stage: Trained, field: str, leg: Leg) -> Diagnostic:
     return letter(
         "SCH108",
         f"`{field}` changes in jumps, not along a curve",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any, cast
 
 from ..diagnostics.diagnostic import Diagnostic
@@ -12,15 +13,32 @@ from ..front import ast
 from ..text import Span
 from ..units import KINDS as UNIT_KINDS
 from ..units import Misfit, Quantity, alike
+from .attributes import DERIVED
 from .blocks import KINDS
-from .blocks.train import Train
-from .derive import DERIVED, Derived
+from .blocks.trained import Trained
+from .derive import Derived
 from .evaluate import Evaluator
 from .letters import letter, misfit, unknown
+from .names import Scope
 from .schema import Block, Holds, Schema
-from .values import HOLE, Bound, Ref, Timeline
+from .values import HOLE, Bound, Ref, Score, Timeline, is_open
 
 _POINT = Holds(kind="point")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """`model.scores`, on its way to a bench; `scope` is where the bench's name is looked for."""
+
+    model: Ref
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """`stage.drawn`, on its way to a corpus."""
+
+    by_corpus: dict[str, Quantity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +57,11 @@ class Reach:
         if block is None or schema is None:
             return HOLE
         derived, fields = DERIVED.get(ref.kind, {}), schema.fields()
-        if name.text in derived:
+        is_set = name.text in fields and getattr(block, _attribute(schema, name.text)) is not None
+        if name.text in derived and not is_set:
             found = derived[name.text](self.derived, block)
+            if isinstance(found, dict):
+                return Drawn(cast("dict[str, Quantity]", found))
             return HOLE if found is None else found
         if name.text in fields:
             return self._field(block, name, fields[name.text][1])
@@ -49,15 +70,53 @@ class Reach:
 
     def _field(self, block: Block, name: ast.Name, holds: Holds) -> Any:
         value = getattr(block, _attribute(type(block), name.text))
-        if value is None and isinstance(block, Train) and name.text in ("context", "rope"):
+        if value is None and isinstance(block, Trained) and name.text in ("context", "rope"):
             value = self.derived.context(block) if name.text == "context" else self.derived.rope(block)
         if value is None:
             return self._say(letter("NAM102", f"`{block.address}` does not set `{name.text}`", name.span))
         if isinstance(value, Timeline):
             return Bound(value, block.address) if value.moves else value.start
-        if holds.kind and isinstance(value, int | Fraction):
-            return Quantity(Fraction(value), UNIT_KINDS[holds.kind].dims[0])
-        return value
+        return _as_quantity(value, holds)
+
+    def of_value(self, of: Any, name: ast.Name) -> Any:
+        """A field of what a call made, or of a block inside a block: `core.target.label`."""
+        if isinstance(of, Drawn):
+            if name.text in of.by_corpus:
+                return of.by_corpus[name.text]
+            headline = f"nothing is drawn from `{name.text}`"
+            return self._say(unknown("NAM102", headline, name.span, "", of.by_corpus))
+        schema = type(of) if isinstance(of, Schema) else Schema
+        fields = schema.fields()
+        if name.text not in fields:
+            return self._say(unknown("NAM102", f"this has no `{name.text}`", name.span, "", fields))
+        value = getattr(of, _attribute(schema, name.text))
+        if value is None:
+            return self._say(letter("NAM102", f"`{name.text}` is not set", name.span))
+        return _as_quantity(value, fields[name.text][1])
+
+    def of_scores(self, of: Scores, name: ast.Name) -> Any:
+        """`pretrain.scores.short`: a bench of this file, or the one of that name in an import."""
+        if name.text in of.scope.imports:
+            return Scores(of.model, of.scope.imports[name.text])
+        root = of.scope
+        while root.parent:
+            root = root.parent
+        benches = {
+            scope.prefix + bench: bench
+            for scope in (root, *root.imports.values())
+            for bench, one in scope.names.named.items()
+            if isinstance(one, ast.Block) and one.kind.text == "bench"
+        }
+        found = [address for address, bench in benches.items() if bench == name.text]
+        if root.prefix + name.text in benches:
+            found = [root.prefix + name.text]
+        if len(found) == 1:
+            return Score(of.model, Ref(found[0], "bench"))
+        what = f"several benches are called `{name.text}`" if found else f"there is no bench `{name.text}`"
+        help = tuple(f"write `.scores.{address}`" for address in found[:2])
+        if help:
+            return self._say(letter("NAM101", what, name.span, help=help))
+        return self._say(unknown("NAM101", what, name.span, "", benches.values()))
 
     def of_timeline(self, line: Bound, name: ast.Name) -> Any:
         """`.start` and `.end`: values reached."""
@@ -80,7 +139,7 @@ class Reach:
 
     def _value_at(self, line: Bound, point: Quantity) -> Any:
         stage = self.get(line.stage)
-        reached = self.derived.reached(line.timeline, stage, point) if isinstance(stage, Train) else None
+        reached = self.derived.reached(line.timeline, stage, point) if isinstance(stage, Trained) else None
         return HOLE if reached is None else reached
 
     def reduced(self, name: str, node: ast.Call, evaluator: Evaluator) -> Any:
@@ -89,6 +148,8 @@ class Reach:
         items = [item for value in values for item in _items(value)]
         if HOLE in items:
             return HOLE
+        if any(is_open(item) for item in items):
+            return self._say(letter("NAM113", f"`{name}` takes numbers that are known now", node.span))
         if not items or not all(isinstance(item, Quantity) for item in items):
             return self._say(letter("NAM107", f"`{name}` takes numbers", node.span))
         total: Quantity = items[0]
@@ -98,9 +159,6 @@ class Reach:
                 return self._say(misfit(pair, node.span))
             total = _reduce(name, *pair)
         return total
-
-    def nothing(self, name: ast.Name) -> Any:
-        return self._say(letter("NAM102", f"this has no `{name.text}`", name.span))
 
     def no_call(self, span: Span, choices: tuple[str, ...]) -> Any:
         return self._say(unknown("NAM101", f"`{span.text}(…)` cannot stand here", span, "", choices))
@@ -120,5 +178,15 @@ def _reduce(name: str, one: Quantity, other: Quantity) -> Quantity:
     return (min if name == "min" else max)(one, other, key=lambda quantity: quantity.value)
 
 
+def _as_quantity(value: Any, holds: Holds) -> Any:
+    """A field's number with its dimensions again."""
+    if holds.kind and isinstance(value, int | Fraction) and not isinstance(value, bool):
+        return Quantity(Fraction(value), UNIT_KINDS[holds.kind].dims[0])
+    if isinstance(value, tuple):
+        return tuple(_as_quantity(item, holds) for item in cast("tuple[Any, ...]", value))
+    return value
+
+
+@cache
 def _attribute(schema: type[Schema], field: str) -> str:
     return next(name for name, info in schema.model_fields.items() if (info.alias or name) == field)

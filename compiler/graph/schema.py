@@ -8,16 +8,23 @@ the tree by reading these; manuals, completion and diagnostics read them too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from ..text import Span
-from .values import Ref
+from .values import Gate, Pick, Portion, Ref, scores
 
-MODELS = ("init", "train")
+TRAINED = ("train", "distill", "prune", "sft", "dpo", "rl")
+"""Block kinds that train a model and hand it on."""
+MODELS = ("init", "load", *TRAINED, "upcycle", "merge")
 """Block kinds whose main output is a model."""
+TEXTS = ("corpus", "curate", "synthesize")
+"""Block kinds whose main output is text."""
+CHECKERS = ("exact_answer", "contains", "well_formed", "shorter")
+"""Words for checks of an answer that need no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +39,29 @@ class Holds:
     text: bool = False
     truth: bool = False
     many: bool = False
+    lone: bool = False
+    """Of a list: whether a single item may stand without its brackets."""
     block: str = ""
+    ranges: bool = False
 
     def describe(self) -> str:
         """What is due, in words."""
         one = [self.kind if self.kind.endswith("s") else _with_article(self.kind)] if self.kind else []
-        one += [f"one of {', '.join(f'`{word}`' for word in self.words)}"] if self.words else []
-        one += [" or ".join(map(_with_article, self.refers))] if self.refers else []
+        one += [f"a range of {self.kind}"] if self.ranges else []
+        one += [f"one of {', '.join(f'`{word}`' for word in self.words)}"] if len(self.words) > 1 else []
+        one += [f"`{self.words[0]}`"] if len(self.words) == 1 else []
+        one += [_referred(self.refers)] if self.refers else []
         one += [f"`{'(…)` or `'.join(self.calls)}(…)`"] if self.calls else []
         one += ["a text in double quotes"] if self.text else []
         one += ["`true` or `false`"] if self.truth else []
         return ("a list of: " if self.many else "") + " or ".join(one)
+
+
+def _referred(kinds: tuple[str, ...]) -> str:
+    """The kinds of block that may be named; all those that make models are `a model`."""
+    named = [kind for kind in kinds if kind not in MODELS or not set(MODELS) <= set(kinds)]
+    model = ["model"] if len(named) < len(kinds) else []
+    return " or ".join(map(_with_article, [*model, *named]))
 
 
 def _with_article(noun: str) -> str:
@@ -54,13 +73,18 @@ class Schema(BaseModel):
     """A block or call with everything in it evaluated."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True, defer_build=True
     )
 
     spans: dict[str, Span] = Field(default_factory=dict, exclude=True, repr=False)
+    remarks: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False)
+    """The comment beside a field, such as `assumed: the paper gives shares, not sizes`."""
+    changes: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude=True, repr=False)
+    """What a profile made of a field's written value, in words and in order."""
     header: Span = Field(exclude=True, repr=False)
 
     @classmethod
+    @cache
     def fields(cls) -> dict[str, tuple[FieldInfo, Holds]]:
         """The fields a spec may write, by the name it writes, with what each holds."""
         found: dict[str, tuple[FieldInfo, Holds]] = {}
@@ -81,23 +105,33 @@ class Block(Schema):
     kind: ClassVar[str]
     any_field: ClassVar[Holds | None] = None
     """Set where a block's field names are free, as in a mix: what each of them holds."""
+    steps_within: ClassVar[dict[str, type[Schema]]] = {}
+    """Nested blocks that may stand in any number and whose order counts, as in `curate`."""
 
     address: str
     doc: str = ""
+    gates: tuple[Gate, ...] = Field(default=(), repr=False)
 
     @property
     def ref(self) -> Ref:
         return Ref(self.address, self.kind)
 
     def needs(self) -> list[str]:
-        """Addresses of the blocks that this one names, in reading order."""
-        return [ref.address for ref in references(self)]
+        """Addresses of the blocks that this one names, in reading order; its gates' benches and models too."""
+        asked = [score for gate in self.gates for score in scores(gate.left, gate.right)]
+        also = [ref for score in asked for ref in (score.model, score.bench) if ref]
+        own = (ref.address for ref in (*references(self), *also) if ref.address != self.address)
+        return list(dict.fromkeys(own))
 
 
 def references(value: Any) -> list[Ref]:
     """Every block that a value names, in reading order."""
     if isinstance(value, Ref):
         return [value]
+    if isinstance(value, Portion):
+        return [value.of]
+    if isinstance(value, Pick):
+        return references((value.of, value.by))
     if isinstance(value, Schema):
         return [ref for name in type(value).model_fields for ref in references(getattr(value, name))]
     if isinstance(value, dict):

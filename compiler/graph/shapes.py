@@ -8,7 +8,7 @@ from .blocks.arch import Arch
 from .blocks.init import Init
 from .blocks.pipeline import Pipeline
 from .blocks.tokenizer import Tokenizer
-from .derive import head_dim, kv_heads
+from .counts import head_dim, kv_heads
 from .letters import letter
 from .model import Graph
 
@@ -50,6 +50,13 @@ def audit_folders(pipeline: Pipeline) -> list[Diagnostic]:
 
 def audit_tokenizer(tokenizer: Tokenizer) -> list[Diagnostic]:
     found: list[Diagnostic] = []
+    if bool(tokenizer.sources) == bool(tokenizer.source):
+        both = "two origins, `from` and `source`" if tokenizer.source else "no origin"
+        help = ("learn it from texts with `from`, or name a ready one with `source`",)
+        headline = f"`{tokenizer.address}` has {both}"
+        return [letter("SHP111", headline, tokenizer.header, help=help)]
+    if tokenizer.source:
+        return found
     least = BYTES + len(tokenizer.specials)
     if tokenizer.vocab < least:
         headline = f"`{tokenizer.address}` has room for {digits(tokenizer.vocab)} entries and needs {least}"
@@ -67,7 +74,7 @@ def audit_tokenizer(tokenizer: Tokenizer) -> list[Diagnostic]:
 
 
 def audit_vocab(init: Init, graph: Graph) -> list[Diagnostic]:
-    arch, tokenizer = graph.derived.arch(init.ref), graph.derived.tokenizer(init.ref)
+    arch, tokenizer = graph.derived.lineage.arch(init.ref), graph.derived.lineage.tokenizer(init.ref)
     if arch is None or tokenizer is None or arch.vocab >= tokenizer.vocab:
         return []
     headline = (

@@ -7,6 +7,7 @@ Mixes inside mixes are multiplied out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -16,11 +17,12 @@ from ..text import Span
 from ..units import Quantity
 from .blocks.mix import Mix
 from .letters import letter
-from .phases import Course, nearest_step
+from .phases import Course, Stretch, nearest_step
 from .schema import Block
 from .values import Piece, Timeline, pieces
 
-Blocks = dict[str, Block]
+Blocks = Callable[[str], Block | None]
+"""Finds a block by address."""
 Place = dict[str, Fraction]
 
 
@@ -96,6 +98,40 @@ def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
     return []
 
 
+def groups(course: Course) -> list[list[Stretch]]:
+    """Neighbouring stretches that read the same mix."""
+    found: list[list[Stretch]] = []
+    for stretch in course.stretches:
+        if found and found[-1][-1].data == stretch.data:
+            found[-1].append(stretch)
+        else:
+            found.append([stretch])
+    return found
+
+
+def drawn(course: Course, blocks: Blocks) -> Place:
+    """Tokens that a course draws from every corpus."""
+    total: Place = {}
+    for group in groups(course):
+        source = group[0].source
+        if source is None or _is_ring(source, blocks, ()):
+            continue
+        for diet in diets(source, blocks, group[0].start, course, group[-1].end):
+            stretch = next(one for one in group if one.start <= diet.start < one.end)
+            for name, share in diet.first.items():
+                amount = (share + diet.last[name]) / 2 * (diet.end - diet.start) * stretch.step_tokens
+                total[name] = total.get(name, Fraction(0)) + amount
+    return total
+
+
+def _is_ring(source: str, blocks: Blocks, trail: tuple[str, ...]) -> bool:
+    """Whether a mix holds itself; that is reported elsewhere, and must not be walked."""
+    mix = blocks(source)
+    if source in trail:
+        return True
+    return isinstance(mix, Mix) and any(_is_ring(name, blocks, (*trail, source)) for name in mix.shares)
+
+
 class _Axis:
     """Steps counted from where a mix comes into use; without a course, the whole stretch is 1."""
 
@@ -121,14 +157,14 @@ def _is_rest(line: Timeline) -> bool:
 
 
 def _moves(source: str, blocks: Blocks) -> bool:
-    mix = blocks.get(source)
+    mix = blocks(source)
     return isinstance(mix, Mix) and any(
         line.moves or _moves(name, blocks) for name, line in mix.shares.items()
     )
 
 
 def _cuts(source: str, blocks: Blocks, axis: _Axis) -> set[Fraction]:
-    mix = blocks[source]
+    mix = blocks(source)
     if not isinstance(mix, Mix):
         return set()
     own = {
@@ -144,7 +180,7 @@ def _cuts(source: str, blocks: Blocks, axis: _Axis) -> set[Fraction]:
 
 def _at(source: str, blocks: Blocks, axis: _Axis, place: Fraction, side: int) -> Place:
     """Shares by corpus at a place: after a jump there (`side` 1), or before it (-1)."""
-    mix = blocks[source]
+    mix = blocks(source)
     if not isinstance(mix, Mix):
         return {source: Fraction(1)}
     laid = {name: axis.lay(line) for name, line in mix.shares.items() if not _is_rest(line)}

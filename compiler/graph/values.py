@@ -11,6 +11,7 @@ from math import cos, pi, sqrt
 from typing import Any
 
 from ..text import Span
+from ..units import Quantity
 
 
 class _Hole:
@@ -29,6 +30,87 @@ class Ref:
 
     address: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Part of some data: `human.until(2)`, `answers.filtered("easy")`."""
+
+    of: Ref
+    how: str
+    argument: str | int
+    whole: int = 0  # of how many parts, for `.part(i, of: n)`
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The best `count` of some models by a judge, known once the judge has seen them."""
+
+    count: int
+    of: tuple[Any, ...]  # of Ref and Pick
+    by: Ref | str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """`low..high`, both ends included."""
+
+    low: Quantity
+    high: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a bench measures of a model; without a model, of the stage that asks."""
+
+    model: Ref | None
+    bench: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number of a block that only its run can tell: how many answers a `sample` kept."""
+
+    of: Ref
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """Arithmetic with something in it that only a run can tell."""
+
+    op: str
+    left: Any
+    right: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`require left op right within …`: what a run must pass, measured `at` a point or each time a field moves."""
+
+    op: str
+    left: Any
+    right: Any
+    within: Fraction
+    at: Any  # a Quantity, or the name of a field: "context"
+    text: str
+    span: Span
+
+
+def scores(*values: Any) -> list[Score]:
+    """Every measurement in some formulas."""
+    found: list[Score] = []
+    for value in values:
+        if isinstance(value, Score):
+            found.append(value)
+        elif isinstance(value, Formula):
+            found += scores(value.left, value.right)
+    return found
+
+
+def is_open(value: Any) -> bool:
+    """Whether only a run can tell the value."""
+    return isinstance(value, Score | Fact | Formula)
 
 
 @dataclass(frozen=True, slots=True)

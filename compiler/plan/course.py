@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..graph.blocks.train import Average
+from ..graph.blocks.trained import Average
 from ..graph.model import Graph
 from ..graph.phases import Course, Stretch, nearest_step
-from ..graph.shares import Diet, diets
+from ..graph.shares import Diet, diets, groups
 from ..units import TOKENS, Quantity
 from . import model
 
@@ -18,8 +18,8 @@ from . import model
 def phases(course: Course, graph: Graph) -> tuple[model.Phase, ...]:
     """The course cut wherever shapes or shares change their way."""
     found: list[model.Phase] = []
-    for group in _diet_groups(course):
-        eaten = diets(group[0].data.address, graph.blocks, group[0].start, course, group[-1].end)
+    for group in groups(course):
+        eaten = diets(group[0].source or "", graph.blocks.get, group[0].start, course, group[-1].end)
         for diet in eaten:
             stretch = next(s for s in group if s.start <= diet.start < s.end)
             found.append(_phase(stretch, diet))
@@ -38,17 +38,6 @@ def _phase(stretch: Stretch, diet: Diet) -> model.Phase:
             if share or diet.last[name]
         },
     )
-
-
-def _diet_groups(course: Course) -> list[list[Stretch]]:
-    """Neighbouring stretches that read the same mix."""
-    groups: list[list[Stretch]] = []
-    for stretch in course.stretches:
-        if groups and groups[-1][-1].data == stretch.data:
-            groups[-1].append(stretch)
-        else:
-            groups.append([stretch])
-    return groups
 
 
 def interval(every: Quantity, course: Course) -> int:

@@ -6,28 +6,32 @@ becomes one step per model, so that each model is measured as soon as it is ther
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TypeVar
 
 from ..graph.blocks.arch import Arch
 from ..graph.blocks.bench import Bench
-from ..graph.blocks.calls import Perplexity
+from ..graph.blocks.calls import Builtin, ExactMatch, Perplexity
 from ..graph.blocks.corpus import Corpus
 from ..graph.blocks.eval import Eval
 from ..graph.blocks.init import Init
-from ..graph.blocks.optimizer import Optimizer
+from ..graph.blocks.optimizer import Optimizer, Settings
 from ..graph.blocks.release import Release
 from ..graph.blocks.tokenizer import Tokenizer
 from ..graph.blocks.train import Train
-from ..graph.derive import head_dim, kv_heads, whole_context
+from ..graph.claims import Claim
+from ..graph.counts import head_dim, kv_heads
 from ..graph.model import Graph
 from ..graph.phases import Course
 from ..graph.schema import Block
 from ..graph.values import Ref
+from ..units import CONTEXT
 from . import course as course_of
 from . import library, model
 from .fingerprint import fingerprint
+from .gates import gates
 from .order import run_order
 
 B = TypeVar("B", bound=Block)
@@ -44,8 +48,8 @@ class _Draft:
     checkpoint: model.Checkpoint | None = None
 
 
-def lower(graph: Graph, profile: str = "full") -> model.Plan:
-    """The plan of a graph that was found sound."""
+def lower(graph: Graph, profile: str = "full", claims: Sequence[Claim] = ()) -> model.Plan:
+    """The plan of a graph that was found sound; claims that need a run become gates."""
     drafts = _Lowering(graph).drafts()
     order = run_order(
         {name: d.inputs for name, d in drafts.items()}, {name: d.rank for name, d in drafts.items()}
@@ -73,6 +77,7 @@ def lower(graph: Graph, profile: str = "full") -> model.Plan:
         run=graph.pipeline.runs or f"runs/{name}/{profile}",
         store=graph.pipeline.store,
         steps=tuple(steps),
+        gates=gates(graph, claims),
     )
 
 
@@ -122,6 +127,7 @@ class _Lowering:
 
     def _corpus(self, name: str) -> str:
         block = self._block(Ref(name, "corpus"), Corpus)
+        assert isinstance(block.source, Builtin)
         generated = block.source.name == "skills"
         work = model.CorpusWork(
             builtin=block.source.name,  # pyright: ignore[reportArgumentType]
@@ -156,7 +162,7 @@ class _Lowering:
 
     def _train(self, block: Train) -> str:
         course = self.graph.derived.course(block)
-        tokenizer = self.graph.derived.tokenizer(block.ref)
+        tokenizer = self.graph.derived.lineage.tokenizer(block.ref)
         assert course is not None
         assert tokenizer is not None
         phases = course_of.phases(course, self.graph)
@@ -166,10 +172,10 @@ class _Lowering:
             optimizer=self._optimizer(block.optimizer),
             average=course_of.average(block.average, course),
             rng=self._rng(block.rng),
-            earlier=sum(isinstance(one, Train) for one in self.graph.derived.lineage(block.origin)),
+            earlier=sum(isinstance(one, Train) for one in self.graph.derived.lineage.of(block.origin)),
         )
         corpora = sorted({name for phase in phases for name in phase.shares})
-        inputs = {"model": block.origin.address}
+        inputs = {"model": _address(block.origin)}
         inputs |= {f"tokens:{name}": self._tokens(name, tokenizer.ref) for name in corpora}
         saves = block.checkpoint
         checkpoint = (
@@ -193,9 +199,9 @@ class _Lowering:
             if piece.end > piece.start and piece.start < course.steps
         )
 
-    def _optimizer(self, ref: Ref | None) -> model.AdamW:
-        given = self._block(ref, Optimizer) if ref else None
-        fields = Optimizer.model_fields
+    def _optimizer(self, wanted: Ref | Settings | None) -> model.AdamW:
+        given = self._block(wanted, Optimizer) if isinstance(wanted, Ref) else wanted
+        fields = Settings.model_fields
         betas = given.betas if given else fields["betas"].default
         return model.AdamW(
             betas=(float(betas[0]), float(betas[1])),
@@ -209,11 +215,11 @@ class _Lowering:
     def _eval(self, block: Eval) -> None:
         benches = {ref.address: self._block(ref, Bench) for ref in block.benches}
         for ref in block.of:
-            tokenizer = self.graph.derived.tokenizer(ref)
+            tokenizer = self.graph.derived.lineage.tokenizer(ref)
             assert tokenizer is not None
-            inputs = {"model": ref.address, "tokenizer": self._tokenizer(tokenizer.ref)}
+            inputs = {"model": _address(ref), "tokenizer": self._tokenizer(tokenizer.ref)}
             for bench in benches.values():
-                corpus = bench.suite.corpus.address
+                corpus = _corpus_of(bench.suite)
                 role = "tokens" if isinstance(bench.suite, Perplexity) else "corpus"
                 inputs[f"{role}:{corpus}"] = (
                     self._tokens(corpus, tokenizer.ref) if role == "tokens" else self._corpus(corpus)
@@ -225,30 +231,47 @@ class _Lowering:
                 rng=self._rng(block.rng),
             )
             self._add(
-                f"{block.address}({ref.address})", block, work, inputs, after=self.graph.blocks[ref.address]
+                f"{block.address}({_address(ref)})",
+                block,
+                work,
+                inputs,
+                after=self.graph.blocks[_address(ref)],
             )
 
     def _bench(self, bench: Bench) -> model.Perplexity | model.ExactMatch:
         suite = bench.suite
         if isinstance(suite, Perplexity):
             context = bench.context or self._longest()
-            return model.Perplexity(corpus=suite.corpus.address, context=context, sequences=suite.sequences)
-        return model.ExactMatch(corpus=suite.corpus.address, questions=suite.questions, max_new=suite.max_new)
+            return model.Perplexity(corpus=_corpus_of(suite), context=context, sequences=suite.sequences)
+        assert isinstance(suite, ExactMatch)
+        return model.ExactMatch(corpus=_corpus_of(suite), questions=suite.questions, max_new=suite.max_new)
 
     def _longest(self) -> int:
         lines = (self.graph.derived.context(stage) for stage in self.graph.of(Train))
-        return max((whole_context(line) for line in lines if line), default=1024)
+        values = [value for line in lines if line for value, _ in line.values if value.dims == CONTEXT]
+        return max((int(value.value) for value in values), default=1024)
 
     def _release(self, block: Release) -> None:
-        tokenizer = self.graph.derived.tokenizer(block.model)
+        tokenizer = self.graph.derived.lineage.tokenizer(block.model)
         assert tokenizer is not None
-        inputs = {"model": block.model.address, "tokenizer": self._tokenizer(tokenizer.ref)}
+        inputs = {"model": _address(block.model), "tokenizer": self._tokenizer(tokenizer.ref)}
         self._add(block.address, block, model.ReleaseWork(format="safetensors"), inputs)
 
     def _block(self, ref: Ref, kind: type[B]) -> B:
         found = self.graph.blocks[ref.address]
         assert isinstance(found, kind)
         return found
+
+
+def _address(model: object) -> str:
+    """The block of a model; `unbuilt` has refused everything but a plain name."""
+    assert isinstance(model, Ref)
+    return model.address
+
+
+def _corpus_of(suite: object) -> str:
+    assert isinstance(suite, Perplexity | ExactMatch)
+    return _address(suite.corpus)
 
 
 def lower_arch(arch: Arch) -> model.Arch:

@@ -222,6 +222,57 @@ AnyWork = Annotated[
 ]
 
 
+# ---- what a run must pass -----------------------------------------------------------
+
+
+Compare = Literal["==", "!=", "<=", ">=", "<", ">"]
+Operator = Literal["+", "-", "*", "/"] | Compare
+
+
+class Constant(Frozen):
+    kind: Literal["constant"] = "constant"
+    value: Exact
+
+
+class Measure(Frozen):
+    """What a bench measures of a model."""
+
+    kind: Literal["measure"] = "measure"
+    model: str
+    bench: str
+
+
+class Count(Frozen):
+    """A number that a step's result tells: how many answers a `sample` kept."""
+
+    kind: Literal["count"] = "count"
+    of: str
+    what: str
+
+
+class Arithmetic(Frozen):
+    kind: Literal["arithmetic"] = "arithmetic"
+    op: Operator
+    left: Formula
+    right: Formula
+
+
+Formula = Annotated[Constant | Measure | Count | Arithmetic, Field(discriminator="kind")]
+Arithmetic.model_rebuild()
+
+
+class Gate(Frozen):
+    """`left op right`, within a share of the right side."""
+
+    stage: str = Field(description="the step whose model is held until the gate is passed")
+    at: str = Field(description="`end`, a point of the stage, or the field whose every move is measured")
+    op: Compare
+    left: Formula
+    right: Formula
+    within: Exact
+    text: str = Field(description="as the spec has it")
+
+
 # ---- the document -----------------------------------------------------------------
 
 
@@ -259,6 +310,7 @@ class Plan(Frozen):
     run: Folder = Field(description="the run's folder, relative to where `lehr run` is called")
     store: Folder = Field(description="the folder of artifacts, which runs may share")
     steps: tuple[Step, ...]
+    gates: tuple[Gate, ...] = ()
 
     def step(self, address: str) -> Step:
         return next(step for step in self.steps if step.address == address)

@@ -27,6 +27,10 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
     fault = _disorder(plan)
     if fault:
         raise Refusal("RUN113", "plan-disordered", fault, help=("let `lehr plan` write it anew",))
+    if plan.gates:
+        headline = f"this version of Lehr does not measure gates, and the plan has {len(plan.gates)}"
+        notes = tuple(f"{gate.text} at {gate.at} of {gate.stage}" for gate in plan.gates[:5])
+        raise Refusal("RUN115", "gates-unmeasured", headline, notes=notes)
     strangers = sorted(force - {step.address for step in plan.steps})
     if strangers:
         help = ("`lehr plan` lists the steps",)

@@ -108,7 +108,7 @@ def test_safe_fixes_are_applied_and_the_rest_is_left(lehr, tmp_path: Path):
     found = lehr("check", "--fix", "bad.lehr")
     assert found.returncode == 0, found.stdout
     assert path.read_text() == STAGE.replace("16Ki", "4Mi")
-    assert "Fixed 1 in bad.lehr" in found.stderr
+    assert "Fixed 2 in bad.lehr" in found.stderr
 
 
 def test_a_plan_is_written_and_reported(lehr, tmp_path: Path):

@@ -33,9 +33,10 @@ def test_a_good_spec_is_silent(stage):
         (GOOD + "\n  checkpoint { every = 10 steps;  keep = 0 }", ("UNI107", "0")),
         (GOOD + "\n  checkpoint { every = 10 steps;  kepe = 1 }", ("NAM102", "kepe")),
         (GOOD + "\n  checkpoint = 10", ("NAM107", "10")),
-        (GOOD + "\n  optimizer { clip = 1.0 }", ("NAM107", "optimizer")),
+        (GOOD + "\n  lr { clip = 1.0 }", ("NAM104", "lr")),
+        (GOOD + "\n  rng { clip = 1.0 }", ("NAM107", "rng")),
         (GOOD + "\n  let x = 1", ("NAM110", "let x = 1")),
-        (GOOD + "\n  require grown.lr == 0 at end", ("NAM108", "require grown.lr == 0 at end")),
+        (GOOD + "\n  require grown.lr == 0 at end", ("CLM103", "grown.lr == 0")),
         (GOOD + "\n  average { every = 5 steps;  weights = even }", ("NAM107", "even")),
     ],
 )
@@ -49,12 +50,11 @@ def test_one_fault_is_one_letter(stage, fields: str, expected: tuple[str, str]):
     ("text", "expected"),
     [
         ("trian other {}", ("NAM103", "trian")),
-        ("dpo liked { from = newborn }", ("NAM108", "dpo")),
-        ("repeat post for round in 1..3 { }", ("NAM108", "repeat post for round in 1..3 { }")),
+        ("dpo liked { from = newborn }", ("NAM109", "dpo liked")),
         ('import "lib/none.lehr" as house', ("NAM106", '"lib/none.lehr"')),
         ('import "../up.lehr" as house', ("NAM111", '"../up.lehr"')),
         ('corpus web { source = builtin("prose") }', ("NAM104", "web")),
-        ("corpus more {}", ("NAM109", "corpus more")),
+        ("optimizer more { decay = -1 }", ("UNI104", "-1")),
         ('corpus { source = builtin("prose") }', ("NAM109", "corpus")),
         ('corpus more { source = bultin("prose") }', ("NAM101", "bultin")),
         ('corpus more { source = builtin("prosa") }', ("NAM107", '"prosa"')),
@@ -98,7 +98,7 @@ def test_a_close_name_is_a_safe_fix(stage):
 def test_ten_faults_give_ten_letters(stage):
     journey = stage(
         "  data = deit\n  tokns = 1M\n  context = 1024\n  batch = 4K\n  lr = 1e-3 tokens\n  rng = half",
-        more='corpus a { source = builtin("pros") }\ncorpus b {}\ntrian c {}\nmix d { web = 99% }\n',
+        more='corpus a { source = builtin("pros") }\nprompts b { examples = 0 }\ntrian c {}\nmix d { web = 99% }\n',
     )
     assert len(journey.letters) == 10
 

@@ -5,11 +5,63 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ..schema import Block, Holds
+from ..schema import Block, Holds, Schema
+
+
+class Softcap(Schema):
+    """`c · tanh(x / c)` on scores before the mask, and on logits (Gemma 2)."""
+
+    attention: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+        None, description="Cap of attention scores. Default: none.", gt=0
+    )
+    final: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+        None, description="Cap of the logits. Default: none.", gt=0
+    )
+
+
+class RopeScaling(Schema):
+    """How rotary positions are stretched past the context they were trained for."""
+
+    method: Annotated[str, Holds(words=("linear", "yarn", "llama3"))] = Field(
+        alias="kind", description="The formula."
+    )
+    factor: Annotated[Fraction, Holds(kind="rate")] = Field(description="By how much.", ge=1)
+    original: Annotated[int, Holds(kind="context")] = Field(description="Context before the stretch.", ge=1)
+    low: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+        None, description="`llama3`: below it all is stretched. `yarn`: rotations below which all is.", gt=0
+    )
+    high: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+        None, description="`llama3`: above it nothing is. `yarn`: rotations above which nothing is.", gt=0
+    )
+
+
+class Experts(Schema):
+    """A mixture of experts in place of the feed-forward."""
+
+    count: Annotated[int, Holds(kind="count")] = Field(description="Routed experts.", ge=1)
+    active: Annotated[int, Holds(kind="count")] = Field(
+        description="Routed experts that a token meets.", ge=1
+    )
+    ffn: Annotated[int, Holds(kind="count")] = Field(description="Width of one expert.", ge=1)
+    shared: Annotated[int, Holds(kind="count")] = Field(
+        0, description="Experts that every token meets; fused into one behind a sigmoid gate.", ge=0
+    )
+    shared_ffn: Annotated[int | None, Holds(kind="count")] = Field(
+        None, description="Width of the fused shared expert. Default: `shared · ffn`.", ge=1
+    )
+    renormalise: Annotated[bool, Holds(truth=True)] = Field(
+        False, description="Whether the weights of the active experts are made to sum to 1."
+    )
+    balance: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(0), description="Weight of the load-balancing loss.", ge=0
+    )
+    every: Annotated[int, Holds(kind="count")] = Field(
+        1, description="Every how many layers one has experts; the others are dense.", ge=1
+    )
 
 
 class Arch(Block):
-    """A decoder-only transformer: RMSNorm, rotary positions, grouped-query attention, SwiGLU."""
+    """A decoder-only transformer: RMSNorm, rotary positions, grouped-query attention, a gated feed-forward."""
 
     kind: ClassVar[str] = "arch"
 
@@ -22,12 +74,45 @@ class Arch(Block):
     head_dim: Annotated[int | None, Holds(kind="count")] = Field(
         None, description="Size of one head. Default: `width / heads`.", ge=2
     )
-    ffn: Annotated[int, Holds(kind="count")] = Field(description="Width of the gated feed-forward.", ge=1)
+    ffn: Annotated[int, Holds(kind="count")] = Field(
+        description="Width of the gated feed-forward, per branch; with `experts`, of the dense layers.", ge=1
+    )
     vocab: Annotated[int, Holds(kind="count")] = Field(description="Rows of the embedding.", ge=1)
     rope: Annotated[Fraction, Holds(kind="rate")] = Field(
-        Fraction(10_000), description="Base of the rotary position embedding."
+        Fraction(10_000), description="Base of the rotary position embedding.", gt=0
+    )
+    rope_scaling: Annotated[RopeScaling | None, Holds(block="rope_scaling")] = Field(
+        None, description="Default: none."
     )
     tied: Annotated[bool, Holds(truth=True)] = Field(False, description="One tensor embeds and unembeds.")
+    activation: Annotated[str, Holds(words=("silu", "gelu_tanh"))] = Field(
+        "silu", description="Of the feed-forward's gate: SwiGLU or GeGLU."
+    )
+    qkv_bias: Annotated[bool, Holds(truth=True)] = Field(
+        False, description="Biases on the projections to queries, keys and values."
+    )
+    qk_norm: Annotated[str, Holds(words=("none", "head", "width"))] = Field(
+        "none", description="RMSNorm of queries and keys: per head, or over all heads at once."
+    )
+    norms: Annotated[str, Holds(words=("pre", "pre_post"))] = Field(
+        "pre", description="Where each sub-layer is normed: before it, or before and after."
+    )
     norm_eps: Annotated[Fraction, Holds(kind="rate")] = Field(
         Fraction(1, 100_000), description="Added to the mean square in RMSNorm."
+    )
+    norm_offset: Annotated[bool, Holds(truth=True)] = Field(
+        False, description="The norm's weight is kept as w and used as 1 + w."
+    )
+    embed_scale: Annotated[bool, Holds(truth=True)] = Field(
+        False, description="Embeddings are multiplied by the square root of the width."
+    )
+    query_scale: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+        None, description="Factor of attention scores. Default: 1 / √head_dim.", gt=0
+    )
+    window: Annotated[tuple[int | str, ...], Holds(kind="context", words=("full",), many=True, lone=True)] = (
+        Field(("full",), description="Reach of attention: `full`, or a list that repeats over the layers.")
+    )
+    softcap: Annotated[Softcap | None, Holds(block="softcap")] = Field(None, description="Default: none.")
+    experts: Annotated[Experts | None, Holds(block="experts")] = Field(
+        None, description="Default: dense throughout."
     )

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ..schema import Block, Holds
-from .calls import ExactMatch, Perplexity
+from .calls import ExactMatch, MultipleChoice, Needle, Perplexity, Preference
 
 
 class Bench(Block):
@@ -13,10 +13,11 @@ class Bench(Block):
 
     kind: ClassVar[str] = "bench"
 
-    suite: Annotated[Perplexity | ExactMatch, Holds(calls=("perplexity", "exact_match"))] = Field(
-        description="What is measured."
-    )
+    suite: Annotated[
+        Perplexity | ExactMatch | MultipleChoice | Needle | Preference,
+        Holds(calls=("perplexity", "exact_match", "multiple_choice", "needle", "preference")),
+    ] = Field(description="What is measured.")
     context: Annotated[int | None, Holds(kind="context")] = Field(
         None,
-        description="Tokens per sequence at most (perplexity). Default: the longest context of the spec.",
+        description="Tokens per sequence at most. Default: the longest context of the spec.",
     )

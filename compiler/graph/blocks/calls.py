@@ -1,4 +1,4 @@
-"""The built-in calls: `builtin(…)`, `perplexity(…)`, `exact_match(…)`.
+"""The built-in calls: `builtin(…)`, `perplexity(…)`, `minhash(…)`, `convex(…)` and their kin.
 
 Arguments without a name fill a call's fields in the order written here.
 """
@@ -8,8 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..schema import Holds, Schema
-from ..values import Ref
+from ..schema import CHECKERS, TEXTS, Holds, Schema
+from ..values import Portion, Ref
+
+# ---- where things come from ------------------------------------------------------
 
 
 class Builtin(Schema):
@@ -24,25 +26,260 @@ class Builtin(Schema):
     )
 
 
+class Files(Schema):
+    """Files of your own: text, JSON lines, Parquet, WARC; compressed or not."""
+
+    pattern: Annotated[str, Holds(text=True)] = Field(
+        description="Paths below the folder in which the pipeline runs; `*` and `**` match many."
+    )
+
+
+class Synthetic(Schema):
+    """Stand-in text of the right size for a rehearsal, generated from a seed."""
+
+    seed: Annotated[int, Holds(kind="count")] = Field(0, description="Seeds the generator.")
+
+
+class Endpoint(Schema):
+    """A model behind an OpenAI-compatible address.  The one call that uses the network."""
+
+    url: Annotated[str, Holds(text=True)] = Field(description="Base address: `http://127.0.0.1:8000/v1`.")
+    model: Annotated[str, Holds(text=True)] = Field("", description="The model's name there.")
+
+
+# ---- yardsticks ----------------------------------------------------------------------
+
+
 class Perplexity(Schema):
     """Loss on the held-out part of a corpus."""
 
-    corpus: Annotated[Ref, Holds(refers=("corpus",))] = Field(
-        description="The corpus whose held-out part is read."
-    )
+    corpus: Annotated[Ref, Holds(refers=TEXTS)] = Field(description="The corpus whose held-out part is read.")
     sequences: Annotated[int, Holds(kind="examples")] = Field(64, description="Documents read at most.")
 
 
 class ExactMatch(Schema):
-    """Share of a corpus's held-out questions answered exactly right, decoding greedily."""
+    """Share of questions answered exactly right, decoding greedily."""
 
-    corpus: Annotated[Ref, Holds(refers=("corpus",))] = Field(
-        description="A corpus of questions, as `skills` is."
+    corpus: Annotated[Ref | str, Holds(refers=TEXTS, text=True)] = Field(
+        description="A corpus of questions, as `skills` is, or a file of them."
     )
     questions: Annotated[int, Holds(kind="examples")] = Field(200, description="Questions asked.")
-    max_new: Annotated[int, Holds(kind="tokens")] = Field(
+    max_new: Annotated[int, Holds(kind="length")] = Field(
         16, description="Tokens generated per answer at most."
     )
 
 
-CALLS: dict[str, type[Schema]] = {"builtin": Builtin, "perplexity": Perplexity, "exact_match": ExactMatch}
+class MultipleChoice(Schema):
+    """Share of questions whose right answer has the highest likelihood."""
+
+    file: Annotated[str, Holds(text=True)] = Field(description="Questions with their choices, as JSON lines.")
+    shots: Annotated[int, Holds(kind="count")] = Field(0, description="Solved examples before each question.")
+
+
+class Needle(Schema):
+    """Share of hidden sentences that are found again, over lengths up to the bench's context."""
+
+    depths: Annotated[int, Holds(kind="count")] = Field(
+        10, description="Places at which one is hidden.", ge=1
+    )
+
+
+class Preference(Schema):
+    """Share of held-out pairs in which a judge prefers what people chose."""
+
+    data: Annotated[Ref, Holds(refers=("preferences", "label"))] = Field(description="The pairs.")
+
+
+# ---- curation ------------------------------------------------------------------------
+
+
+class Exact(Schema):
+    """Documents that are the same, to the byte."""
+
+
+class Minhash(Schema):
+    """Documents whose shingles mostly agree (Broder 1997): `bands · rows` hashes."""
+
+    shingle: Annotated[int, Holds(kind="count")] = Field(5, description="Words per shingle.", ge=1)
+    bands: Annotated[int, Holds(kind="count")] = Field(14, description="Bands that are compared.", ge=1)
+    rows: Annotated[int, Holds(kind="count")] = Field(8, description="Hashes per band.", ge=1)
+
+
+class Lines(Schema):
+    """Lines that come again and again (Llama 3, 3.1.1)."""
+
+    more_than: Annotated[int, Holds(kind="count")] = Field(6, description="Times a line may be seen.", ge=1)
+    per: Annotated[int, Holds(kind="examples")] = Field(
+        30_000_000, description="Documents in each bucket that is counted by itself.", ge=1
+    )
+
+
+class HashedLinear(Schema):
+    """Logistic regression on hashed words and word pairs."""
+
+    features: Annotated[int, Holds(kind="count")] = Field(262_144, description="Buckets.", ge=2)
+
+
+class FastText(Schema):
+    """A fastText classifier (an optional extra)."""
+
+    dims: Annotated[int, Holds(kind="count")] = Field(64, description="Size of a word's vector.", ge=1)
+    ngrams: Annotated[int, Holds(kind="count")] = Field(2, description="Longest run of words.", ge=1)
+
+
+# ---- keeping --------------------------------------------------------------------------
+
+
+class Best(Schema):
+    """The best answers to each prompt."""
+
+    count: Annotated[int, Holds(kind="count")] = Field(1, description="How many.", ge=1)
+
+
+class Top(Schema):
+    """The best part of all.  `top(4, models, by: judge)` picks models instead."""
+
+    share: Annotated[Fraction, Holds(kind="ratio")] = Field(description="Which part: `25%`.", gt=0, le=1)
+
+
+# ---- targets of distillation ------------------------------------------------------------
+
+
+class Convex(Schema):
+    """Cross-entropy against a mixture of the truth and the teacher's best guess (AFM)."""
+
+    label: Annotated[Fraction, Holds(kind="ratio")] = Field(description="Weight of the truth.", ge=0, le=1)
+    teacher_top1: Annotated[Fraction, Holds(kind="ratio")] = Field(
+        description="Weight of the teacher's most likely token.", ge=0, le=1
+    )
+
+
+class Distribution(Schema):
+    """The teacher's whole distribution (Gemma 2)."""
+
+    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(1), description="Of both distributions.", gt=0
+    )
+
+
+class TopK(Schema):
+    """The teacher's k most likely tokens, and the remainder as one more."""
+
+    k: Annotated[int, Holds(kind="count")] = Field(description="How many.", ge=1)
+    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(1), description="Of both distributions.", gt=0
+    )
+
+
+class OnPolicy(Schema):
+    """The student's own answers to prompts (Agarwal et al. 2024)."""
+
+    prompts: Annotated[Ref | Portion, Holds(refers=("prompts",))] = Field(description="What is asked.")
+    divergence: Annotated[str, Holds(words=("forward", "reverse", "jensen_shannon"))] = Field(
+        "forward", description="Which Kullback-Leibler divergence, or the Jensen-Shannon one."
+    )
+    max_new: Annotated[int, Holds(kind="length")] = Field(256, description="Tokens per answer at most.", ge=1)
+    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(1), description="Of the answers.", ge=0
+    )
+
+
+# ---- reinforcement learning ---------------------------------------------------------------
+
+
+class Reinforce(Schema):
+    """REINFORCE with a running mean as baseline (Williams 1992)."""
+
+
+class Rloo(Schema):
+    """REINFORCE with the other answers to the prompt as baseline (Ahmadian et al. 2024)."""
+
+    rollouts: Annotated[int, Holds(kind="count")] = Field(4, description="Answers per prompt.", ge=1)
+
+
+class Mdloo(Schema):
+    """Mirror descent with leave-one-out advantages (AFM, 4.3.2)."""
+
+    rollouts: Annotated[int, Holds(kind="count")] = Field(4, description="Answers per prompt.", ge=1)
+    inner: Annotated[int, Holds(kind="count")] = Field(
+        1, description="Optimizer steps on each batch of answers.", ge=1
+    )
+
+
+class Grpo(Schema):
+    """Advantages relative to the group of answers, clipped ratios (DeepSeekMath, 2024)."""
+
+    rollouts: Annotated[int, Holds(kind="count")] = Field(8, description="Answers per prompt.", ge=1)
+    clip: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(2, 10), description="How far a ratio may leave 1.", gt=0
+    )
+
+
+class Ema(Schema):
+    """An exponential moving average of the policy itself (WARP)."""
+
+    rate: Annotated[Fraction, Holds(kind="rate")] = Field(
+        description="Weight of the newest policy.", gt=0, lt=1
+    )
+
+
+# ---- people and judges ----------------------------------------------------------------------
+
+
+class People(Schema):
+    """A queue of questions for people; the run waits until the folder holds the answers."""
+
+    folder: Annotated[str, Holds(text=True)] = Field(description="Where queue and labels lie.")
+
+
+class Oracle(Schema):
+    """A checker that stands for people in a rehearsal."""
+
+    checker: Annotated[str, Holds(words=CHECKERS)] = Field(description="The check.")
+
+
+class SingleSided(Schema):
+    """Heads of a reward model that grade one answer by itself (AFM)."""
+
+    weight: Annotated[Fraction, Holds(kind="rate")] = Field(
+        description="Weight of the grading losses beside the ranking loss.", ge=0
+    )
+
+
+class Command(Schema):
+    """A grader of your own: a program that reads answers and writes a score for each."""
+
+    program: Annotated[str, Holds(text=True)] = Field(description="Its path, below the working folder.")
+
+
+CALLS: dict[str, type[Schema]] = {
+    "builtin": Builtin,
+    "files": Files,
+    "synthetic": Synthetic,
+    "endpoint": Endpoint,
+    "perplexity": Perplexity,
+    "exact_match": ExactMatch,
+    "multiple_choice": MultipleChoice,
+    "needle": Needle,
+    "preference": Preference,
+    "exact": Exact,
+    "minhash": Minhash,
+    "lines": Lines,
+    "hashed_linear": HashedLinear,
+    "fasttext": FastText,
+    "best": Best,
+    "top": Top,
+    "convex": Convex,
+    "distribution": Distribution,
+    "top_k": TopK,
+    "on_policy": OnPolicy,
+    "reinforce": Reinforce,
+    "rloo": Rloo,
+    "mdloo": Mdloo,
+    "grpo": Grpo,
+    "ema": Ema,
+    "people": People,
+    "oracle": Oracle,
+    "single_sided": SingleSided,
+    "command": Command,
+}

@@ -4,8 +4,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from ...units import Quantity
 from ..schema import Block, Holds
-from .calls import Builtin
+from ..values import Interval, Ref
+from .calls import Builtin, Files, Synthetic
 
 
 class Corpus(Block):
@@ -13,6 +15,23 @@ class Corpus(Block):
 
     kind: ClassVar[str] = "corpus"
 
-    source: Annotated[Builtin, Holds(calls=("builtin",))] = Field(
-        description='Where the text comes from: `builtin("prose")`, `builtin("code")` or `builtin("skills")`.'
+    source: Annotated[Builtin | Files | Synthetic | None, Holds(calls=("builtin", "files", "synthetic"))] = (
+        Field(
+            None,
+            description="Where the text comes from. A run needs it; a check does not.",
+        )
+    )
+    tokens: Annotated[Quantity | None, Holds(kind="tokens")] = Field(
+        None, description="How many tokens there are, for budgets."
+    )
+    examples: Annotated[Quantity | None, Holds(kind="examples")] = Field(
+        None, description="How many documents or conversations there are."
+    )
+    lengths: Annotated[Interval | None, Holds(kind="context", ranges=True)] = Field(
+        None, description="How long its documents are: `8k..1M`."
+    )
+    text: Annotated[str, Holds(text=True)] = Field("text", description="The field of a record that is read.")
+    license: Annotated[str, Holds(text=True)] = Field("", description="Under which terms it may be used.")
+    contains: Annotated[tuple[Ref, ...], Holds(refers=("bench",), many=True)] = Field(
+        (), description="Benches whose questions are known to be in it."
     )

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ..schema import MODELS, Block, Holds, Schema
-from ..values import Ref
+from ..values import Pick, Ref
 
 
 class Continuations(Schema):
@@ -15,7 +15,7 @@ class Continuations(Schema):
     prompts: Annotated[tuple[str, ...], Holds(text=True, many=True)] = Field(
         description="How each text begins."
     )
-    max_new: Annotated[int, Holds(kind="tokens")] = Field(48, description="Tokens generated at most.", ge=1)
+    max_new: Annotated[int, Holds(kind="length")] = Field(48, description="Tokens generated at most.", ge=1)
     temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
         Fraction(8, 10), description="0 is greedy.", ge=0
     )
@@ -26,7 +26,7 @@ class Eval(Block):
 
     kind: ClassVar[str] = "eval"
 
-    of: Annotated[tuple[Ref, ...], Holds(refers=MODELS, many=True)] = Field(
+    of: Annotated[tuple[Ref | Pick, ...], Holds(refers=(*MODELS, "reward"), many=True)] = Field(
         description="The models, in order."
     )
     benches: Annotated[tuple[Ref, ...], Holds(refers=("bench",), many=True)] = Field(

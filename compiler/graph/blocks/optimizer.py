@@ -5,13 +5,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ..schema import Block, Holds
+from ..schema import Block, Holds, Schema
 
 
-class Optimizer(Block):
+class Settings(Schema):
     """AdamW with decoupled weight decay on matrices (Loshchilov & Hutter 2019)."""
-
-    kind: ClassVar[str] = "optimizer"
 
     algorithm: Annotated[str, Holds(words=("adamw",))] = Field(
         "adamw", alias="kind", description="The algorithm."
@@ -29,3 +27,9 @@ class Optimizer(Block):
     clip: Annotated[Fraction | None, Holds(kind="rate")] = Field(
         None, description="Largest L2 norm of the whole gradient. Default: unlimited.", gt=0
     )
+
+
+class Optimizer(Settings, Block):
+    """AdamW with decoupled weight decay on matrices (Loshchilov & Hutter 2019)."""
+
+    kind: ClassVar[str] = "optimizer"

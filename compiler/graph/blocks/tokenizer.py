@@ -4,17 +4,20 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ..schema import Block, Holds
+from ..schema import TEXTS, Block, Holds
 from ..values import Ref
 
 
 class Tokenizer(Block):
-    """A byte-level BPE vocabulary, trained on corpora of the spec."""
+    """A byte-level BPE vocabulary: trained on texts of the spec, or a file that is there already."""
 
     kind: ClassVar[str] = "tokenizer"
 
-    sources: Annotated[tuple[Ref, ...], Holds(refers=("corpus",), many=True)] = Field(
-        alias="from", description="The corpora whose training parts it learns from."
+    sources: Annotated[tuple[Ref, ...], Holds(refers=TEXTS, many=True)] = Field(
+        (), alias="from", description="The texts whose training parts it learns from."
+    )
+    source: Annotated[str, Holds(text=True)] = Field(
+        "", description="A ready one: a `tokenizer.json`, or a SentencePiece file. Instead of `from`."
     )
     algorithm: Annotated[str, Holds(words=("bpe",))] = Field(
         "bpe", alias="kind", description="How it is trained."

@@ -1,0 +1,41 @@
+"""`sample`: let models answer, and keep some of the answers."""
+
+from fractions import Fraction
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from ..schema import CHECKERS, MODELS, Block, Holds
+from ..values import Interval, Pick, Portion, Ref
+from .calls import Best, Command, Top
+
+
+class Sample(Block):
+    """Answers to prompts, judged; the result is data, or pairs where `keep = extremes`."""
+
+    kind: ClassVar[str] = "sample"
+
+    origin: Annotated[tuple[Ref | Pick, ...], Holds(refers=MODELS, many=True, lone=True)] = Field(
+        alias="from", description="The model that answers, or a list of them: a committee.", min_length=1
+    )
+    prompts: Annotated[Ref | Portion, Holds(refers=("prompts",))] = Field(description="What is asked.")
+    per_prompt: Annotated[int | Interval, Holds(kind="count", ranges=True)] = Field(
+        1, description="Answers to each prompt; a range lets the run decide."
+    )
+    judge: Annotated[
+        Ref | str | Command | None, Holds(refers=("reward",), words=CHECKERS, calls=("command",))
+    ] = Field(None, description="Who judges: a reward model, a checker, or a program of your own.")
+    keep: Annotated[str | Best | Top, Holds(words=("all", "extremes"), calls=("best", "top"))] = Field(
+        "all", description="Which answers stay; `extremes` makes a pair of the best and the worst."
+    )
+    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(1), description="0 is greedy.", ge=0
+    )
+    top_p: Annotated[Fraction, Holds(kind="ratio")] = Field(
+        Fraction(1), description="Nucleus from which tokens are drawn.", gt=0, le=1
+    )
+    max_new: Annotated[int, Holds(kind="length")] = Field(256, description="Tokens per answer at most.", ge=1)
+    template: Annotated[Ref | None, Holds(refers=("template",))] = Field(
+        None, description="The chat template. Default: the one that the model carries."
+    )
+    rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")

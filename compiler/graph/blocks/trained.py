@@ -1,0 +1,94 @@
+"""What every stage that trains has: a length, a batch, timelines, an optimizer."""
+
+from fractions import Fraction
+from typing import Annotated
+
+from pydantic import Field
+
+from ...units import Quantity
+from ..schema import MODELS, Block, Holds, Schema
+from ..values import Pick, Ref, Timeline
+from .optimizer import Settings
+
+
+class Checkpoint(Schema):
+    """Saved states from which a killed stage goes on."""
+
+    every: Annotated[Quantity, Holds(kind="interval")] = Field(
+        description="Steps or tokens between two of them."
+    )
+    keep: Annotated[int, Holds(kind="count")] = Field(2, description="How many of the latest are kept.", ge=1)
+
+
+class Average(Schema):
+    """The stage's result becomes the uniform mean of weights along the way (Polyak averaging)."""
+
+    of: Annotated[str, Holds(words=("checkpoints",))] = Field(
+        "checkpoints", description="What is averaged: the weights at these points of the stage."
+    )
+    every: Annotated[Quantity, Holds(kind="interval")] = Field(
+        description="Steps or tokens between two samples."
+    )
+    start: Annotated[Quantity, Holds(kind="point")] = Field(
+        Quantity(Fraction(0)),
+        description="Point of the stage from which on samples are taken: tokens, steps or percent.",
+    )
+    weights: Annotated[str, Holds(words=("uniform",))] = Field(
+        "uniform", description="How samples are weighted."
+    )
+
+
+class Parallel(Schema):
+    """How a stage is laid over devices; their product is the number of devices it takes."""
+
+    dp: Annotated[int, Holds(kind="count")] = Field(1, description="Data-parallel replicas or shards.", ge=1)
+    tp: Annotated[int, Holds(kind="count")] = Field(1, description="Tensor parallelism.", ge=1)
+    cp: Annotated[int, Holds(kind="count")] = Field(1, description="Context parallelism.", ge=1)
+    pp: Annotated[int, Holds(kind="count")] = Field(1, description="Pipeline parallelism.", ge=1)
+    ep: Annotated[int, Holds(kind="count")] = Field(1, description="Expert parallelism.", ge=1)
+
+
+class Trained(Block):
+    """A stage that trains a model."""
+
+    origin: Annotated[Ref | Pick, Holds(refers=MODELS)] = Field(
+        alias="from", description="The model to start from."
+    )
+    tokens: Annotated[Quantity | None, Holds(kind="tokens")] = Field(
+        None, description="Length of the stage. Exactly one of `tokens`, `epochs` and `steps` is set."
+    )
+    epochs: Annotated[Fraction | None, Holds(kind="epochs")] = Field(
+        None, description="Length in passes over the data.", gt=0
+    )
+    steps: Annotated[Quantity | None, Holds(kind="steps")] = Field(
+        None, description="Length in optimizer steps."
+    )
+    context: Annotated[Timeline | None, Holds(kind="context", moves=True)] = Field(
+        None, description="Tokens per sequence. Default: what the model was trained at last."
+    )
+    batch: Annotated[Timeline, Holds(kind="batch", moves=True)] = Field(
+        description="Tokens or sequences per optimizer step; a whole number of sequences."
+    )
+    lr: Annotated[Timeline, Holds(kind="rate", moves=True)] = Field(description="Learning rate.")
+    rope: Annotated[Timeline | None, Holds(kind="rate", moves=True)] = Field(
+        None, description="Base of the rotary embedding. Default: what the model was trained with last."
+    )
+    optimizer: Annotated[Ref | Settings | None, Holds(refers=("optimizer",), block="optimizer")] = Field(
+        None,
+        description="An `optimizer` block's name, or its fields here. Default: AdamW as its defaults say.",
+    )
+    checkpoint: Annotated[Checkpoint | None, Holds(block="checkpoint")] = Field(
+        None, description="Default: none; a killed stage begins anew."
+    )
+    average: Annotated[Average | None, Holds(block="average")] = Field(
+        None, description="Default: the last weights."
+    )
+    parallel: Annotated[Parallel | None, Holds(block="parallel")] = Field(
+        None, description="Default: one device."
+    )
+    rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")
+
+    @property
+    def reads(self) -> Timeline | None:
+        """What the stage learns from, in whichever field its kind keeps it."""
+        return None

@@ -1,0 +1,72 @@
+"""`require`: what a run must pass, made ready for the plan."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from ..front import ast
+from ..units import KINDS, Misfit, Quantity, settle
+from .blocks.trained import Trained
+from .evaluate import COMPARE, Evaluator, World
+from .fill import Nested
+from .letters import letter, misfit
+from .names import Scope
+from .schema import Block, Holds
+from .values import HOLE, Formula, Gate
+
+_POINT = Holds(kind="point")
+_MOVING = ("context", "batch", "rope", "data")
+
+
+def gates(
+    required: list[tuple[ast.Statement | Nested, Scope]], schema: type[Block], world: World
+) -> tuple[Gate, ...]:
+    """The gates of one stage; a faulty one is a letter."""
+    made = [
+        _gate(one, schema, Evaluator(world, scope)) for one, scope in required if isinstance(one, ast.Require)
+    ]
+    return tuple(gate for gate in made if gate)
+
+
+def _gate(node: ast.Require, schema: type[Block], evaluator: Evaluator) -> Gate | None:
+    at = _at(node, schema, evaluator)
+    value, slack = evaluator.value(node.claim), within(node.within, evaluator)
+    if value is HOLE or at is HOLE or slack is None:
+        return None
+    if not (isinstance(value, Formula) and value.op in COMPARE):
+        headline = "a gate compares something that is measured: `bench >= 90%`"
+        help = ("what can be proved beforehand is a claim: `expect …`",)
+        evaluator.world.letters.append(letter("CLM103", headline, node.claim.span, help=help))
+        return None
+    return Gate(value.op, value.left, value.right, slack, at, node.claim.span.text, node.span)
+
+
+def _at(node: ast.Require, schema: type[Block], evaluator: Evaluator) -> Any:
+    """When it is measured: each time a field moves, or at a point of the stage."""
+    at = node.at
+    if isinstance(at, ast.Name) and at.text in _MOVING and issubclass(schema, Trained):
+        return at.text
+    if not issubclass(schema, Trained) and not (isinstance(at, ast.Name) and at.text == "end"):
+        headline = f"a {schema.kind} is measured when it is there: `at end`"
+        evaluator.world.letters.append(letter("CLM103", headline, at.span))
+        return HOLE
+    return evaluator.fit(evaluator.value(at, _POINT), _POINT, at.span)
+
+
+def within(node: ast.Expr | None, evaluator: Evaluator) -> Fraction | None:
+    """The tolerance of a claim or gate, as a share of its right side."""
+    if node is None:
+        return Fraction(0)
+    value: Any = evaluator.value(node)
+    if value is HOLE:
+        return None
+    settled = (
+        settle(value, KINDS["ratio"])
+        if isinstance(value, Quantity)
+        else Misfit("UNI103", "a share is due here")
+    )
+    if isinstance(settled, Misfit):
+        evaluator.world.letters.append(misfit(settled, node.span, "within"))
+        return None
+    return settled.value
