@@ -13,6 +13,7 @@ from ..compiler.journey import FULL, Journey
 from .options import colour, find_specs, formats, no_such, profiles, settings, show_letters
 
 _ROUNDS = 10
+_FOR_PEOPLE = ("text", "short")
 
 
 @click.command("check", short_help="Is it right?")
@@ -22,6 +23,7 @@ _ROUNDS = 10
 @profiles
 @colour
 @click.option("--fix", is_flag=True, help="Apply the safe fixes, and check what is left.")
+@click.option("--verbose", "-v", is_flag=True, help="Show notes too: claims that are bent or not asked.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
 @click.pass_context
 def verb(
@@ -32,6 +34,7 @@ def verb(
     wanted: tuple[str, ...],
     color: str,
     fix: bool,
+    verbose: bool,
     quiet: bool,
 ) -> None:
     """Find what is wrong with specs: files, folders, or `specs/` when none is named.
@@ -48,7 +51,8 @@ def verb(
         except OSError as error:
             raise no_such(spec, error) from None
     letters = [found for journey in journeys for found in journey.letters]
-    _show(letters, form, color)
+    shown = [one for one in letters if verbose or form not in _FOR_PEOPLE or one.severity is not Severity.NOTE]
+    _show(shown, form, color)
     if form == "text" and not (quiet and not letters):
         click.echo(_last_line(specs, journeys, letters, time.perf_counter() - began), err=True)
     ctx.exit(int(any(letter.severity is Severity.ERROR for letter in letters)))
@@ -91,7 +95,7 @@ def _last_line(specs: list[str], journeys: list[Journey], letters: list[Diagnost
     profiles = sum(len(journey.views) - 1 for journey in journeys)
     what = specs[0] if len(specs) == 1 else f"{len(specs)} specs"
     what += f" and {profiles} profile{'s' if profiles != 1 else ''}" if profiles > 0 else ""
-    said = summary(letters) if letters else "nothing to mend"
+    said = summary([one for one in letters if one.severity is not Severity.NOTE]) or "nothing to mend"
     return f"Checked {what} in {seconds:.2f}s: {said}{_claims(journeys)}"
 
 

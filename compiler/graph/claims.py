@@ -8,7 +8,7 @@ only because of a floor is bent, and what cannot be judged is not asked.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -113,9 +113,7 @@ def judge_again(first: Claim, edited: Builder, scaled: Builder, unfloored: Calla
         return first
     at_full_scale = judge(node, scope, edited)
     if _is_absolute(node, scope) or at_full_scale.sides != first.sides:
-        why = "it names amounts" if _is_absolute(node, scope) else "it reads what the profile replaced"
-        said = letter("PRF302", "this claim is not asked", node.claim.span, notes=(why,))
-        return Claim(node, scope, Verdict.NOT_ASKED, first.sides, said)
+        return Claim(node, scope, Verdict.NOT_ASKED, first.sides)
     found = judge(node, scope, scaled)
     if found.verdict is not Verdict.FALSE:
         return found
@@ -135,6 +133,20 @@ def judge_again(first: Claim, edited: Builder, scaled: Builder, unfloored: Calla
 
 
 _DEEPEST = 50
+
+
+def unasked(claims: Sequence[Claim]) -> list[Diagnostic]:
+    """One note for all claims of the spec that a profile does not ask."""
+    silent = {id(one.node): one for one in claims if one.verdict is Verdict.NOT_ASKED}
+    if not silent:
+        return []
+    labels = [
+        Label(one.node.claim.span, "names amounts" if _is_absolute(one.node, one.scope) else "was replaced")
+        for one in silent.values()
+    ]
+    headline = f"{len(labels)} claims are not asked" if len(labels) > 1 else "a claim is not asked"
+    notes = ("it is judged at full scale; a profile keeps ratios, and not amounts or what it replaces",)
+    return [letter("PRF302", headline, labels[0].span, labels[0].text, also=labels[1:], notes=notes)]
 
 
 def _is_absolute(node: ast.Expect, scope: Scope) -> bool:

@@ -167,14 +167,15 @@ class _Walk:
             ]
             if self.letters:
                 return
-            near = min((nearest_step(distance) for distance, _ in due), default=left)
+            first = min((distance for distance, _ in due), default=Fraction(left))
+            near = nearest_step(first)
             is_last = near >= left and not (due and self.scaling.floor)
-            self._take(left if is_last else near, min((d for d, _ in due), default=Fraction(left)), step)
+            self._take(left if is_last else near, first, step)
             if is_last:
                 self.warnings += [self._vanished(track) for _, track in due]
                 return
             for distance, track in due:
-                if nearest_step(distance) == near:
+                if distance == first:
                     track.advance()
 
     def _take(self, steps: int, exactly: Fraction, step: dict[Dims, Fraction]) -> None:

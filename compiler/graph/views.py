@@ -18,7 +18,7 @@ from .blocks.pipeline import Pipeline
 from .blocks.tokenizer import Tokenizer
 from .blocks.trained import Trained
 from .build import Builder
-from .claims import Claim, judge, judge_again
+from .claims import Claim, judge, judge_again, unasked
 from .edits import Edits
 from .letters import letter
 from .model import Graph, cycles
@@ -69,7 +69,7 @@ def under(profile: Profile, root: Scope, settings: tuple[str, ...], bare: View) 
         view = _scaled(view, Scaler(scales, view.builder.derived))
     if view.graph and view.sound:
         view.claims = _claims(bare, view)
-        view.letters += [claim.said for claim in view.claims if claim.said]
+        view.letters += [claim.said for claim in view.claims if claim.said] + unasked(view.claims)
     known = {_key(found) for found in bare.letters}
     view.letters = [replace(one, profile=profile.name) for one in view.letters if _key(one) not in known]
     return view
