@@ -51,7 +51,9 @@ def verb(
         except OSError as error:
             raise no_such(spec, error) from None
     letters = [found for journey in journeys for found in journey.letters]
-    shown = [one for one in letters if verbose or form not in _FOR_PEOPLE or one.severity is not Severity.NOTE]
+    shown = [
+        one for one in letters if verbose or form not in _FOR_PEOPLE or one.severity is not Severity.NOTE
+    ]
     _show(shown, form, color)
     if form == "text" and not (quiet and not letters):
         click.echo(_last_line(specs, journeys, letters, time.perf_counter() - began), err=True)

@@ -17,6 +17,7 @@ from .options import show_failure
 
 VERBS = {
     "check": "Is it right?",
+    "explain": "What is this?",
     "plan": "What would happen?",
     "run": "Do it.",
     "status": "How is it going?",

@@ -24,9 +24,11 @@ def schema() -> None:
 @verb.command("manual")
 @click.argument("folder", type=click.Path(file_okay=False))
 def manual(folder: str) -> None:
-    """The generated pages of the manual, into FOLDER: every block kind with its fields."""
+    """The generated pages of the manual, into FOLDER: every block kind, every code."""
+    from ..compiler.tools.explain import codes
     from ..compiler.tools.manual import blocks
     from ..runtime.store.atomic import write_bytes
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     write_bytes(Path(folder) / "blocks.md", blocks().encode())
+    write_bytes(Path(folder) / "codes.md", codes().encode())

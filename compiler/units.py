@@ -101,8 +101,8 @@ NOUNS: dict[str, Kind] = {
     "flops": KINDS["flops"],
 }
 
-_DECIMAL = {"k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+DECIMAL = {"k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _CONTEXT = {"k": 2**10, "M": 2**20}
 _BYTES = {f"{prefix}B": 1000**power for power, prefix in enumerate("kMGTP", start=1)} | {
     f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTP", start=1)
@@ -134,13 +134,13 @@ def read(value: Fraction, suffix: str, noun: str) -> Quantity | Misfit:
         return Quantity(value * _SECONDS[suffix], _of("seconds"))
     if is_currency(suffix):
         return Quantity(value, _of(suffix))
-    if suffix == "" or suffix in _DECIMAL or suffix in _BINARY:
+    if suffix == "" or suffix in DECIMAL or suffix in BINARY:
         return Quantity(value, (), suffix)
     return _unknown(suffix)
 
 
 def _prefixed(value: Fraction, prefix: str, kind: Kind) -> Quantity | Misfit:
-    factors = _BINARY | (_CONTEXT if kind.binary else _DECIMAL)
+    factors = BINARY | (_CONTEXT if kind.binary else DECIMAL)
     if prefix == "":
         return Quantity(value, kind.dims[0])
     if prefix not in factors:
@@ -220,7 +220,7 @@ def over(left: Quantity, right: Quantity) -> Quantity | Misfit:
     if right.value == 0:
         return Misfit("UNI106", "this divides by zero")
     if right.prefix:
-        decided = Quantity(right.value * (_DECIMAL | _BINARY)[right.prefix], right.dims)
+        decided = Quantity(right.value * (DECIMAL | BINARY)[right.prefix], right.dims)
         return over(left, decided)
     return Quantity(left.value / right.value, _merge(left.dims, right.dims, -1), left.prefix)
 

@@ -18,7 +18,7 @@ from ..diagnostics.diagnostic import Diagnostic, Label
 from ..front import ast
 from ..units import Misfit, Quantity, alike, show
 from .build import Builder
-from .evaluate import Evaluator
+from .evaluate import Evaluator, measured
 from .gates import within
 from .letters import letter
 from .names import Scope
@@ -67,7 +67,7 @@ def judge(node: ast.Expect, scope: Scope, builder: Builder) -> Claim:
     if not isinstance(test, ast.Binary) or test.op not in _HOLDS:
         value = evaluator.value(test)
         return _settled(node, scope, value, value is True)
-    left, right = evaluator.value(test.left), evaluator.value(test.right)
+    left, right = measured(evaluator.value(test.left)), measured(evaluator.value(test.right))
     slack = within(node.within, evaluator)
     if left is HOLE or right is HOLE or slack is None:
         return Claim(node, scope, Verdict.BROKEN)

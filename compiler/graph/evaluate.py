@@ -238,7 +238,7 @@ class Evaluator:
         left, right = self.value(node.left), self.value(node.right)
         if left is HOLE or right is HOLE:
             return HOLE
-        left, right = _measured(left), _measured(right)
+        left, right = measured(left), measured(right)
         if is_open(left) or is_open(right):
             return self._open(node, left, right)
         if node.op in ("and", "or"):
@@ -310,7 +310,7 @@ class Evaluator:
         return HOLE
 
 
-def _measured(value: Any) -> Any:
+def measured(value: Any) -> Any:
     """A bench among numbers is what it measures."""
     return Score(None, value) if isinstance(value, Ref) and value.kind == "bench" else value
 

@@ -33,6 +33,13 @@ def audit_arch(arch: Arch) -> list[Diagnostic]:
                 "SHP101", headline, arch.span("kv_heads"), also=(Label(arch.span("heads"), "query heads"),)
             )
         )
+    experts = arch.experts
+    if experts and experts.active > experts.count:
+        headline = (
+            f"a token of `{arch.address}` meets {experts.active} experts, and there are {experts.count}"
+        )
+        also = (Label(experts.span("count"), "experts"),)
+        found.append(letter("SHP105", headline, experts.span("active"), also=also))
     if head_dim(arch) % 2:
         headline = f"a head of `{arch.address}` has {head_dim(arch)} channels, and rotary positions turn them in pairs"
         found.append(letter("SHP108", headline, arch.span("head_dim" if arch.head_dim else "heads")))

@@ -17,7 +17,9 @@ tokenizer words { from = [web];  vocab = 1024 }
 arch small { layers = 2;  width = 64;  heads = 4;  ffn = 192;  vocab = words.vocab }
 init newborn { arch = small;  tokenizer = words }
 """
-ROUNDS = START + f"repeat post for turn in 1..3 carry model = newborn {{\n  {TUNE}\n  next model = tuned\n}}\n"
+ROUNDS = (
+    START + f"repeat post for turn in 1..3 carry model = newborn {{\n  {TUNE}\n  next model = tuned\n}}\n"
+)
 
 
 def addresses(journey: Journey) -> list[str]:
@@ -65,14 +67,20 @@ def test_each_runs_side_by_side_and_star_names_all_of_them(journey):
 
 def test_loops_inside_loops_have_addresses_of_both(journey):
     inner = f"each arm for turn in [a, 2 * a] {{ {TUNE.replace('model', 'newborn')} }}"
-    found = journey(START + f"each outer for a in 1..2 {{ {inner} }}\nrelease r {{ model = outer[2].arm[1].tuned }}\n")
+    found = journey(
+        START + f"each outer for a in 1..2 {{ {inner} }}\nrelease r {{ model = outer[2].arm[1].tuned }}\n"
+    )
     assert addresses(found) == [f"outer[{i}].arm[{j}].tuned" for i in (1, 2) for j in (1, 2)]
     assert found.graph.blocks["outer[2].arm[2].tuned"].steps.value == 4
 
 
 def test_names_of_a_turn_are_read_from_inside_first_and_from_the_file_next(journey):
-    spec = START + "let base = 7\n" + ROUNDS[len(START) :].replace("steps = turn", "steps = longer").replace(
-        "next model", "let longer = base + turn\n  next model"
+    spec = (
+        START
+        + "let base = 7\n"
+        + ROUNDS[len(START) :]
+        .replace("steps = turn", "steps = longer")
+        .replace("next model", "let longer = base + turn\n  next model")
     )
     found = journey(spec)
     assert [found.graph.blocks[name].steps.value for name in addresses(found)] == [8, 9, 10]

@@ -39,7 +39,20 @@ sft taught {
 }
 bench asks { suite = perplexity(web);  context = 4k }
 """
-SMALL = "profile small {\n  scale tokens by 1e-5 floor 4 steps\n  scale context by 1/64\n  scale batch by 1/1Ki\n%s\n}\n"
+SMALL = """\
+profile small {
+  scale tokens by 1e-5 floor 4 steps
+  scale context by 1/64
+  scale batch by 1/1Ki
+%s
+}
+"""
+LOOP = """\
+repeat post for turn in 1..2 carry model = grown {
+  sft next_one like taught { from = model }
+  next model = next_one
+}
+"""
 
 
 def view(journey: Journey, name: str = "small") -> View:
@@ -107,10 +120,9 @@ def test_lengths_in_steps_have_a_scale_of_their_own(journey):
 
 
 def test_set_reaches_params_fields_kinds_and_loops(journey):
-    loop = "repeat post for turn in 1..2 carry model = grown {\n  sft next_one like taught { from = model }\n  next model = next_one\n}\n"
     more = "  set wide = 128\n  set grown.checkpoint.every = 10 steps\n  set corpus[*].tokens = 3B\n"
     more += "  set post.next_one.steps = 7\n"
-    found = journey(SPEC + loop + "profile small {\n" + more + "}\n")
+    found = journey(SPEC + LOOP + "profile small {\n" + more + "}\n")
     assert block(found, "small").width == 128
     assert block(found, "grown").checkpoint.every.value == 10
     assert block(found, "code").tokens.value == 3 * 10**9
@@ -196,7 +208,10 @@ def test_what_is_wrong_with_a_profile_itself(journey, text: str, expected: str):
 def test_the_letter_of_a_batch_that_is_too_small_blames_both_scales(journey):
     found = journey(SPEC + (SMALL % "").replace("1/64", "1/2"))
     letter = next(one for one in found.letters if one.code == "PRF102")
-    assert [label.span.text for label in letter.labels[2:]] == ["scale context by 1/2", "scale batch by 1/1Ki"]
+    assert [label.span.text for label in letter.labels[2:]] == [
+        "scale context by 1/2",
+        "scale batch by 1/1Ki",
+    ]
 
 
 # ---- claims ------------------------------------------------------------------------------
@@ -239,7 +254,9 @@ def test_a_let_keeps_its_constants(journey):
     batch=st.sampled_from([1, 2, 4, 8, 16]),
     floor=st.integers(1, 50),
 )
-def test_any_scale_keeps_the_order_of_phases_and_their_floor(journey, down: int, context: int, batch: int, floor: int):
+def test_any_scale_keeps_the_order_of_phases_and_their_floor(
+    journey, down: int, context: int, batch: int, floor: int
+):
     assume(batch <= 64)
     profile = f"profile small {{\n  scale tokens by 1/{down} floor {floor} steps\n"
     profile += f"  scale context by 1/{context}\n  scale batch by 1/{batch}\n}}\n"
