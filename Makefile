@@ -23,6 +23,7 @@ lint: $(VENV)/.dev  ## ruff, types, the layer contract, and the specs themselves
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest -q tests/test_layers.py
+	$(BIN)/lehr fmt --check specs
 	$(BIN)/lehr check specs
 
 bench: $(VENV)/.dev  ## measure; every script prints a ratio against a named peer or limit

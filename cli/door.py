@@ -17,6 +17,7 @@ from .options import show_failure
 
 VERBS = {
     "check": "Is it right?",
+    "fmt": "Make it tidy.",
     "explain": "What is this?",
     "plan": "What would happen?",
     "run": "Do it.",

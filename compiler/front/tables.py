@@ -53,6 +53,11 @@ def build(strict: bool = False) -> Lark:
     )
 
 
+def pattern(terminal: str) -> str:
+    """The regular expression of a terminal, for whoever reads tokens without parsing."""
+    return parser().get_terminal(terminal).pattern.to_regexp()
+
+
 def stamp() -> str:
     """What the tables depend on: the grammar's text and the Lark that reads it."""
     return hashlib.sha256(GRAMMAR.read_bytes() + lark.__version__.encode()).hexdigest()

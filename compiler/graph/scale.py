@@ -87,7 +87,7 @@ class _Fields:
 
     def _told(self, holds: Holds | None) -> str:
         scale = self.scaler.scales.get(_scaled_kind(holds.kind)) if holds else None
-        return f"{scale.span.text} (line {scale.span.line})" if scale else "scaled inside"
+        return f"{' '.join(scale.span.text.split())} (line {scale.span.line})" if scale else "scaled inside"
 
     def _value(self, value: Any, holds: Holds | None) -> Any:
         if isinstance(value, Schema):
