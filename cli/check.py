@@ -18,7 +18,7 @@ _FOR_PEOPLE = ("text", "short")
 
 @click.command("check", short_help="Is it right?")
 @click.argument("paths", nargs=-1, metavar="[SPEC]...")
-@formats("text", "short", "json")
+@formats("text", "short", "json", "jsonl", "sarif", "github")
 @settings
 @profiles
 @colour
@@ -78,10 +78,22 @@ def _fixed(spec: str, settings: tuple[str, ...], wanted: tuple[str, ...] | None)
 
 def _show(letters: list[Diagnostic], form: str, color: str) -> None:
     match form:
-        case "json":
-            from ..compiler.diagnostics.as_json import document
+        case "json" | "jsonl":
+            from ..compiler.diagnostics.as_json import document, lines
 
-            click.echo(document(letters), nl=False)
+            click.echo((document if form == "json" else lines)(letters), nl=False)
+        case "sarif":
+            from importlib.metadata import version
+
+            from ..compiler.diagnostics.sarif import sarif
+            from ..compiler.tools.explain import code
+
+            written = {found.code: code(found.code) or "" for found in letters}
+            click.echo(sarif(letters, version("lehr"), written), nl=False)
+        case "github":
+            from ..compiler.diagnostics.github import github
+
+            click.echo(github(letters), nl=False)
         case "short":
             from ..compiler.diagnostics.short import short
 

@@ -39,6 +39,7 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
         "help": list(diagnostic.help),
         "fix": _fix(diagnostic.fix) if diagnostic.fix else None,
         "stage": diagnostic.stage,
+        "profile": diagnostic.profile,
     }
 
 

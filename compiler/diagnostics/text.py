@@ -51,6 +51,8 @@ def _remarks(diagnostic: Diagnostic) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(advice):
         mark = f"  [{fix.safety} fix]" if fix and fix.safety != "display" and number == 0 else ""
         yield "help", f"help: {line}{mark}"
+    if diagnostic.profile:
+        yield "plain", f"only under --profile {diagnostic.profile}"
 
 
 def _paint(piece: str, style: str, styles: dict[str, str]) -> str:

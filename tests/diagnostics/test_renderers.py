@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from lehr.compiler.diagnostics.as_json import document, lines
 from lehr.compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from lehr.compiler.diagnostics.github import github
+from lehr.compiler.diagnostics.sarif import sarif
 from lehr.compiler.diagnostics.short import short
 from lehr.compiler.diagnostics.summary import summary
 from lehr.compiler.diagnostics.text import text
@@ -80,7 +82,7 @@ LETTERS = [
         (at("small", "", HOUSE), at("lehr 1", "read here")),
     ),
     Diagnostic("STY301", "wide", "wide signs keep their columns", (at("= breit", "here"), at("é", "accent"))),
-    Diagnostic("PRF302", "claim-not-asked", "one claim was not asked"),
+    Diagnostic("PRF302", "claim-not-asked", "one claim was not asked", profile="rehearsal"),
 ]
 
 
@@ -107,6 +109,52 @@ def test_json(golden: Golden):
 def test_json_lines_hold_what_the_document_holds():
     whole = json.loads(document(LETTERS))
     assert [json.loads(line) for line in lines(LETTERS).splitlines()] == whole["diagnostics"]
+
+
+def test_sarif(golden: Golden):
+    golden("letters.sarif", sarif(LETTERS, "1.2.3", {"SCH101": "# SCH101 ragged-batch\n"}))
+
+
+def test_sarif_keeps_what_the_standard_asks():
+    log = json.loads(sarif(LETTERS, "1.2.3"))
+    (run,) = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert (log["version"], run["columnKind"]) == ("2.1.0", "utf16CodeUnits")
+    assert [rule["id"] for rule in rules] == sorted({letter.code for letter in LETTERS})
+    for result, letter in zip(run["results"], LETTERS, strict=True):
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == letter.code
+        assert result["level"] == rules[result["ruleIndex"]]["defaultConfiguration"]["level"]
+        assert len(result.get("locations", [])) == min(1, len(letter.labels))
+    prints = [result["partialFingerprints"]["lehr/v1"] for result in run["results"]]
+    assert len(set(prints)) == len(LETTERS)
+
+
+def test_a_fingerprint_survives_lines_above_it():
+    moved = Source(SPEC.path, "\n\n" + SPEC.text)
+    spans = [Span(moved, span.start + 2, span.end + 2) for span in [LETTERS[0].labels[0].span]]
+    again = LETTERS[0].at(*(Label(span) for span in spans))
+    before, after = (json.loads(sarif([one], "1"))["runs"][0]["results"][0] for one in (LETTERS[0], again))
+    assert before["partialFingerprints"] == after["partialFingerprints"]
+
+
+def test_sarif_counts_columns_in_utf_16():
+    source = Source("a b.lehr", "x = \N{GRINNING FACE}!")
+    log = json.loads(sarif([Diagnostic("SYN100", "unreadable", "odd", (Label(Span(source, 5, 6)),))], "1"))
+    place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 1, "startColumn": 7, "endLine": 1, "endColumn": 8}
+    assert place["artifactLocation"]["uri"] == "a%20b.lehr"
+
+
+def test_github(golden: Golden):
+    golden("letters.github.txt", github(LETTERS))
+
+
+def test_github_escapes_what_would_end_a_command_or_a_property():
+    source = Source("a,b:c.lehr", "x\ny")
+    odd = Diagnostic("SYN100", "unreadable", "100%\nsure", (Label(Span(source, 0, 3)),))
+    assert github([odd]) == (
+        "::error title=SYN100 unreadable,file=a%2Cb%3Ac.lehr,line=1,endLine=2::100%25%0Asure\n"
+    )
 
 
 def test_colour_changes_nothing_but_colour():

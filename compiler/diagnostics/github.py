@@ -1,0 +1,48 @@
+"""Diagnostics as workflow commands, which GitHub shows beside the lines of a pull request.
+
+GitHub shows ten of each severity, so errors come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .diagnostic import Diagnostic, Severity
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_ORDER = list(_COMMANDS)
+
+
+def github(diagnostics: Sequence[Diagnostic]) -> str:
+    """One command a line."""
+    ordered = sorted(diagnostics, key=lambda found: _ORDER.index(found.severity))
+    return "".join(f"{_command(found)}\n" for found in ordered)
+
+
+def _command(found: Diagnostic) -> str:
+    properties = {"title": f"{found.code} {found.name}", **_place(found)}
+    told = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
+    under = (f"only under --profile {found.profile}",) if found.profile else ()
+    message = "\n".join([found.headline, *found.notes, *found.help, *under])
+    return f"::{_COMMANDS[found.severity]} {told}::{_data(message)}"
+
+
+def _place(found: Diagnostic) -> dict[str, object]:
+    """File, line and columns; columns only where the span keeps to one line, for else they are misread."""
+    span = found.span
+    if span is None:
+        return {}
+    line, column = span.source.position(span.start)
+    end_line, end_column = span.source.position(span.end)
+    place: dict[str, object] = {"file": span.source.path, "line": line}
+    if line == end_line:
+        return {**place, "col": column, "endLine": end_line, "endColumn": max(end_column, column + 1)}
+    return {**place, "endLine": end_line}
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
