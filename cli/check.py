@@ -10,14 +10,14 @@ import click
 from ..compiler import check
 from ..compiler.diagnostics.diagnostic import Diagnostic, Severity
 from ..compiler.journey import FULL, Journey
-from .options import colour, find_specs, formats, no_such, profiles, settings, show_letters
+from .options import colour, find_specs, formats, no_such, profiles, settings, show_letters, spec_files
 
 _ROUNDS = 10
 _FOR_PEOPLE = ("text", "short")
 
 
 @click.command("check", short_help="Is it right?")
-@click.argument("paths", nargs=-1, metavar="[SPEC]...")
+@click.argument("paths", nargs=-1, metavar="[SPEC]...", shell_complete=spec_files)
 @formats("text", "short", "json", "jsonl", "sarif", "github")
 @settings
 @profiles

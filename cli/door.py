@@ -24,6 +24,7 @@ VERBS = {
     "status": "How is it going?",
     "resume": "Go on.",
     "export": "Hand it to others.",
+    "completion": "Complete in the shell.",
 }
 
 

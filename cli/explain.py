@@ -9,11 +9,28 @@ import click
 from .options import colour, find_specs, no_such, profile, settings
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ..compiler.journey import Journey
 
 
+def _completions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in sorted(_names()) if name.startswith(incomplete)]
+
+
+def _names() -> list[str]:
+    """Everything that has a page."""
+    from ..compiler.graph.blocks import KINDS
+    from ..compiler.graph.blocks.calls import CALLS
+    from ..compiler.tools.explain import pages
+
+    return [*KINDS, *CALLS, "profile", *pages(), *(name for name, _ in pages().values())]
+
+
 @click.command("explain", short_help="What is this?")
-@click.argument("words", nargs=-1, metavar="WHAT...")
+@click.argument("words", nargs=-1, metavar="WHAT...", shell_complete=_completions)
 @click.option(
     "--spec", metavar="SPEC", help="The spec in which a stage is looked for. Default: those in `specs/`."
 )
@@ -94,12 +111,8 @@ def _travel(path: str, settings: tuple[str, ...], profile: str) -> Journey:
 
 def _unknown(what: str, spec: str | None) -> str:
     from ..compiler.diagnostics.nearest import nearest
-    from ..compiler.graph.blocks import KINDS
-    from ..compiler.graph.blocks.calls import CALLS
-    from ..compiler.tools.explain import pages
 
-    names = [*KINDS, *CALLS, "profile", *pages(), *(name for name, _ in pages().values())]
-    close = nearest(what, names)
+    close = nearest(what, _names())
     hint = f"; did you mean `{close[0]}`?" if close else ""
     where = f" in {spec}" if spec else ", and no spec here has it"
     return f"nothing is called `{what}`{where}{hint}"

@@ -21,6 +21,21 @@ def schema() -> None:
     click.echo(json.dumps(Plan.model_json_schema(), indent=2, sort_keys=True))
 
 
+@verb.command("editor")
+@click.argument("folder", type=click.Path(file_okay=False))
+def editor(folder: str) -> None:
+    """A VS Code extension with the TextMate grammar, into FOLDER; other editors read the grammar alone."""
+    from importlib.metadata import version
+
+    from ..compiler.tools.editor import files
+    from ..runtime.store.atomic import write_bytes
+
+    for path, text in files(version("lehr")).items():
+        target = Path(folder) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, text.encode())
+
+
 @verb.command("manual")
 @click.argument("folder", type=click.Path(file_okay=False))
 def manual(folder: str) -> None:

@@ -10,11 +10,11 @@ import click
 
 from ..compiler.diagnostics.diagnostic import Diagnostic
 from ..compiler.text import Source
-from .options import colour, no_such, show_letters
+from .options import colour, no_such, show_letters, spec_files
 
 
 @click.command("fmt", short_help="Make it tidy.")
-@click.argument("paths", nargs=-1, metavar="[SPEC]...")
+@click.argument("paths", nargs=-1, metavar="[SPEC]...", shell_complete=spec_files)
 @click.option(
     "--check", "only_check", is_flag=True, help="Write nothing; exit with 1 when something would change."
 )

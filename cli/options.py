@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..compiler.diagnostics.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,6 +69,18 @@ def wants_colour(choice: str, stream: Any = None) -> bool:
 
 def writes_unicode(stream: Any = None) -> bool:
     return "utf" in ((stream or sys.stdout).encoding or "").lower()
+
+
+def spec_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For the shell: the specs and folders that a word may become."""
+    from click.shell_completion import CompletionItem
+
+    folder = Path(incomplete if incomplete.endswith("/") else Path(incomplete).parent)
+    if not folder.is_dir():
+        return []
+    found = [one for one in sorted(folder.iterdir()) if one.is_dir() or one.suffix in (".lehr", ".json")]
+    named = [f"{one}/" if one.is_dir() else str(one) for one in found if not one.name.startswith(".")]
+    return [CompletionItem(one) for one in named if one.startswith(incomplete)]
 
 
 def find_specs(paths: Sequence[str]) -> list[str]:

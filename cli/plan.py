@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from ..compiler.plan.model import Plan
-from .options import colour, find_specs, formats, no_such, profile, settings, show_letters
+from .options import colour, find_specs, formats, no_such, profile, settings, show_letters, spec_files
 
 
 @click.command("plan", short_help="What would happen?")
-@click.argument("spec", required=False)
+@click.argument("spec", required=False, shell_complete=spec_files)
 @formats("text", "json")
 @settings
 @profile

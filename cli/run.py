@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from ..compiler.plan.fingerprint import fingerprint
 from ..compiler.plan.model import Plan
-from .options import colour, profile, settings, show_failure, wants_colour
+from .options import colour, profile, settings, show_failure, spec_files, wants_colour
 
 THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores are idle, or one."
 
 
 @click.command("run", short_help="Do it.")
-@click.argument("spec", required=False, metavar="[SPEC or PLAN]")
+@click.argument("spec", required=False, metavar="[SPEC or PLAN]", shell_complete=spec_files)
 @settings
 @profile
 @colour

@@ -58,6 +58,12 @@ def pattern(terminal: str) -> str:
     return parser().get_terminal(terminal).pattern.to_regexp()
 
 
+def words() -> tuple[str, ...]:
+    """The words that the grammar knows, `of` among them."""
+    found = [one.pattern.value for one in parser().terminals if one.pattern.value.isalpha()]
+    return tuple(sorted({*found, "of"}))
+
+
 def stamp() -> str:
     """What the tables depend on: the grammar's text and the Lark that reads it."""
     return hashlib.sha256(GRAMMAR.read_bytes() + lark.__version__.encode()).hexdigest()
