@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .cells import visible
 from .diagnostic import Diagnostic
 
 
@@ -15,4 +16,4 @@ def short(diagnostics: Sequence[Diagnostic]) -> str:
 def _line(diagnostic: Diagnostic) -> str:
     place = f"{diagnostic.span}: " if diagnostic.span else ""
     headline = diagnostic.headline.replace("`", "'")
-    return f"{place}{diagnostic.severity}[{diagnostic.code}] {headline}"
+    return visible(f"{place}{diagnostic.severity}[{diagnostic.code}] {headline}")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .cells import ASCII, BOX, visible
 from .diagnostic import Diagnostic, Severity
-from .excerpt import ASCII, BOX, Row, excerpt, margin
+from .excerpt import Row, excerpt, margin
 
 _SEVERITY = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
 _STYLES = {"frame": "34", "secondary": "34", "help": "32", "strong": "1"}
@@ -25,12 +26,13 @@ def text(
 def _letter(diagnostic: Diagnostic, colour: bool, unicode: bool, width: int) -> Iterator[str]:
     styles = {**_STYLES, "primary": _SEVERITY[diagnostic.severity]} if colour else {}
     head = _paint(f"{diagnostic.severity}[{diagnostic.code}]", "primary", styles)
-    yield f"{head}{_paint(f': {diagnostic.headline}', 'strong', styles)}"
+    headline = visible(diagnostic.headline, ascii=not unicode)
+    yield f"{head}{_paint(f': {headline}', 'strong', styles)}"
     for row in excerpt(diagnostic.labels, BOX if unicode else ASCII, width) if diagnostic.labels else ():
         yield "".join(_paint(piece, style, styles) for piece, style in _trimmed(row))
     indent = " " * (margin(diagnostic.labels) + 1)
     for style, remark in _remarks(diagnostic):
-        lines = [line.rstrip() for line in remark.split("\n")]
+        lines = [visible(line, ascii=not unicode).rstrip() for line in remark.split("\n")]
         yield f"{indent}{_paint('=', 'frame', styles)} {_paint(lines[0], style, styles)}"
         yield from (f"{indent}  {_paint(line, style, styles)}".rstrip() for line in lines[1:])
 
