@@ -24,11 +24,11 @@ class Glyphs:
     corner: str
     bar: str
     gap: str
-    ascii: bool = False
+    plain: bool = False
 
 
 BOX = Glyphs("┌─", "│", "…")
-ASCII = Glyphs("-->", "|", "...", ascii=True)
+ASCII = Glyphs("-->", "|", "...", plain=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def view(line: str, chief: int, room: int, glyphs: Glyphs) -> View:
     at = len(pieces[0])
     columns = [at]
     for character in line[low:high]:
-        piece, width = _cell(character, at, glyphs.ascii)
+        piece, width = _cell(character, at, glyphs.plain)
         pieces.append(piece)
         at += width
         columns.append(at)
@@ -65,12 +65,12 @@ def view(line: str, chief: int, room: int, glyphs: Glyphs) -> View:
     return View("".join(pieces).rstrip(), low, columns)
 
 
-def visible(text: str, *, ascii: bool = False) -> str:
+def visible(text: str, *, plain: bool = False) -> str:
     """Words for the terminal: what would move the cursor or cannot be shown is replaced."""
     if text.isascii() and text.isprintable():
         return text
-    meant = text.translate(_IN_ASCII) if ascii else text
-    return "".join(_cell(character, 0, ascii)[0] for character in meant)
+    meant = text.translate(_IN_ASCII) if plain else text
+    return "".join(_cell(character, 0, plain)[0] for character in meant)
 
 
 def _bounds(line: str, chief: int, room: int, gaps: int) -> tuple[int, int]:
@@ -101,7 +101,7 @@ def _width(character: str) -> int:
     return _cell(character, 0, False)[1]
 
 
-def _cell(character: str, at: int, ascii: bool) -> tuple[str, int]:
+def _cell(character: str, at: int, plain: bool) -> tuple[str, int]:
     """What is shown for a character at a column, and how many columns it takes."""
     if " " <= character <= "~":
         return character, 1
@@ -110,12 +110,12 @@ def _cell(character: str, at: int, ascii: bool) -> tuple[str, int]:
         return " " * width, width
     category = unicodedata.category(character)
     if category in ("Mn", "Me"):
-        return "" if ascii else character, 0
+        return "" if plain else character, 0
     if category == "Cf":
         return "", 0
     width = 2 if unicodedata.east_asian_width(character) in "WF" else 1
     if category == "Zs":
         return " " * width, width
-    if ascii:
-        return "?" * width, width
-    return (character, width) if character.isprintable() else ("\N{REPLACEMENT CHARACTER}", 1)
+    if not character.isprintable():
+        return "?" if plain else "\N{REPLACEMENT CHARACTER}", 1
+    return "?" * width if plain else character, width

@@ -54,7 +54,7 @@ def excerpt(labels: Sequence[Label], glyphs: Glyphs, width: int) -> Iterator[Row
     sheet = Sheet(margin(labels), glyphs, width)
     for source in dict.fromkeys(label.span.source for label in labels):
         here = [label for label in labels if label.span.source is source]
-        place = visible(str(here[0].span), ascii=glyphs.ascii)
+        place = visible(str(here[0].span), plain=glyphs.plain)
         yield [(f"{'':>{sheet.margin}} {glyphs.corner} ", "frame"), (place, "plain")]
         yield [sheet.gutter()]
         yield from _of_file(source, here, labels[0], sheet)
@@ -81,7 +81,7 @@ def _mark(label: Label, length: int, shown: View, primary: bool, glyphs: Glyphs)
     first = label.span.column - 1
     last = min(first + label.span.end - label.span.start, max(first, length))
     start, end = shown.stretch(first, last)
-    return Mark(start, end, visible(label.text, ascii=glyphs.ascii), "primary" if primary else "secondary")
+    return Mark(start, end, visible(label.text, plain=glyphs.plain), "primary" if primary else "secondary")
 
 
 def _marks(marks: list[Mark], bar: str) -> Iterator[Row]:

@@ -26,13 +26,13 @@ def text(
 def _letter(diagnostic: Diagnostic, colour: bool, unicode: bool, width: int) -> Iterator[str]:
     styles = {**_STYLES, "primary": _SEVERITY[diagnostic.severity]} if colour else {}
     head = _paint(f"{diagnostic.severity}[{diagnostic.code}]", "primary", styles)
-    headline = visible(diagnostic.headline, ascii=not unicode)
+    headline = visible(diagnostic.headline, plain=not unicode)
     yield f"{head}{_paint(f': {headline}', 'strong', styles)}"
     for row in excerpt(diagnostic.labels, BOX if unicode else ASCII, width) if diagnostic.labels else ():
         yield "".join(_paint(piece, style, styles) for piece, style in _trimmed(row))
     indent = " " * (margin(diagnostic.labels) + 1)
     for style, remark in _remarks(diagnostic):
-        lines = [visible(line, ascii=not unicode).rstrip() for line in remark.split("\n")]
+        lines = [visible(line, plain=not unicode).rstrip() for line in remark.split("\n")]
         yield f"{indent}{_paint('=', 'frame', styles)} {_paint(lines[0], style, styles)}"
         yield from (f"{indent}  {_paint(line, style, styles)}".rstrip() for line in lines[1:])
 
