@@ -77,29 +77,35 @@ def _fixed(spec: str, settings: tuple[str, ...], wanted: tuple[str, ...] | None)
 
 
 def _show(letters: list[Diagnostic], form: str, color: str) -> None:
-    match form:
-        case "json" | "jsonl":
-            from ..compiler.diagnostics.as_json import document, lines
+    """Letters as text, as wide and plain as the terminal; the forms for machines are UTF-8 whatever it is."""
+    if form == "text":
+        show_letters(letters, color)
+        return
+    told = _written(letters, form)
+    click.echo(told if form in _FOR_PEOPLE else told.encode(errors="replace"), nl=False)
 
-            click.echo((document if form == "json" else lines)(letters), nl=False)
+
+def _written(letters: list[Diagnostic], form: str) -> str:
+    match form:
+        case "short":
+            from ..compiler.diagnostics.short import short
+
+            return short(letters)
         case "sarif":
             from importlib.metadata import version
 
             from ..compiler.diagnostics.sarif import sarif
             from ..compiler.tools.explain import code
 
-            written = {found.code: code(found.code) or "" for found in letters}
-            click.echo(sarif(letters, version("lehr"), written), nl=False)
+            return sarif(letters, version("lehr"), {found.code: code(found.code) or "" for found in letters})
         case "github":
             from ..compiler.diagnostics.github import github
 
-            click.echo(github(letters), nl=False)
-        case "short":
-            from ..compiler.diagnostics.short import short
-
-            click.echo(short(letters), nl=False)
+            return github(letters)
         case _:
-            show_letters(letters, color)
+            from ..compiler.diagnostics.as_json import document, lines
+
+            return (document if form == "json" else lines)(letters)
 
 
 def _last_line(specs: list[str], journeys: list[Journey], letters: list[Diagnostic], seconds: float) -> str:

@@ -8,6 +8,7 @@ import tempfile
 import traceback
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -67,6 +68,9 @@ def lehr() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb and exit.  What goes wrong is a letter; a fault of ours leaves a report."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(_code(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -90,7 +94,9 @@ def _code(arguments: list[str]) -> int:
 
 
 def _apologise() -> None:
-    with tempfile.NamedTemporaryFile("w", prefix="lehr-report-", suffix=".txt", delete=False) as report:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="lehr-report-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as report:
         report.write(
             f"lehr {version('lehr')}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}"
         )

@@ -75,12 +75,20 @@ def spec_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     """For the shell: the specs and folders that a word may become."""
     from click.shell_completion import CompletionItem
 
-    folder = Path(incomplete if incomplete.endswith("/") else Path(incomplete).parent)
-    if not folder.is_dir():
+    found = _files(incomplete)
+    if len(found) == 1 and found[0].endswith("/"):  # one folder: go in, lest the shell puts a blank after it
+        found += _files(found[0])
+    return [CompletionItem(one) for one in found]
+
+
+def _files(begun: str) -> list[str]:
+    folder = Path(begun if begun.endswith("/") else Path(begun).parent)
+    try:
+        found = [one for one in sorted(folder.iterdir()) if one.suffix in (".lehr", ".json") or one.is_dir()]
+    except OSError:
         return []
-    found = [one for one in sorted(folder.iterdir()) if one.is_dir() or one.suffix in (".lehr", ".json")]
     named = [f"{one}/" if one.is_dir() else str(one) for one in found if not one.name.startswith(".")]
-    return [CompletionItem(one) for one in named if one.startswith(incomplete)]
+    return [one for one in named if one.startswith(begun)]
 
 
 def find_specs(paths: Sequence[str]) -> list[str]:

@@ -72,7 +72,7 @@ def _message(found: Diagnostic) -> str:
 def _fingerprint(found: Diagnostic) -> str:
     line = found.span.source.line(found.span.line).strip() if found.span else ""
     parts = (found.code, found.stage or "", found.profile or "", line)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def _location(label: Label) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _location(label: Label) -> dict[str, Any]:
 
 
 def _artifact(source: Source) -> dict[str, str]:
-    return {"uri": quote(source.path.replace("\\", "/"))}
+    return {"uri": quote(source.path.replace("\\", "/"), errors="surrogateescape")}
 
 
 def _region(span: Span) -> dict[str, int]:
@@ -96,7 +96,7 @@ def _place(source: Source, offset: int) -> tuple[int, int]:
     """Line and column from 1, columns in UTF-16 code units as SARIF counts them."""
     line, column = source.position(offset)
     before = source.text[offset - column + 1 : offset]
-    return line, len(before.encode("utf-16-le")) // 2 + 1
+    return line, len(before.encode("utf-16-le", "surrogatepass")) // 2 + 1
 
 
 def _fix(fix: Fix) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..diagnostics.diagnostic import Diagnostic, Label
 from ..text import Source, Span
 from .letters import letter
 
-LARGEST = 2**20
+LARGEST = 2**22
 """The most characters that a spec may have; `parse` says so where it has more."""
 
 

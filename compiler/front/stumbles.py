@@ -388,7 +388,7 @@ STUMBLES = (
     Stumble(
         "SYN120",
         "too-large",
-        "this file is longer than 1 MiB",
+        "this file is longer than 4 MiB",
         "split it, and `import` its parts",
         taught=False,
     ),

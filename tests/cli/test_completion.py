@@ -39,6 +39,7 @@ def test_bash_completes_verbs_options_choices_specs_and_codes():
     assert "--profile" in completed("lehr", "check", "--pr")
     assert completed("lehr", "check", "--format", "sa") == ["sarif"]
     assert completed("lehr", "plan", "specs/ll") == ["specs/llama3.lehr"]
+    assert {"specs/", "specs/quickstart.lehr"} <= set(completed("lehr", "plan", "spe"))
     assert completed("lehr", "explain", "ragged") == ["ragged-batch"]
     assert completed("lehr", "explain", "distil") == ["distill"]
 

@@ -135,7 +135,7 @@ def test_a_hostile_file_gets_one_letter(text: str, code: str):
 
 def test_what_is_too_large_is_said_on_its_own_line():
     _, (letter,) = parse(Source("x.lehr", "lehr 1\nx = " + "9" * 10**7))
-    assert str(letter.span) == f"x.lehr:2:{2**20 - 6}"
+    assert str(letter.span) == f"x.lehr:2:{2**22 - 6}"
 
 
 def test_braces_without_end_stop_early():
