@@ -116,8 +116,9 @@ def show_letters(letters: Sequence[Diagnostic], choice: str, stream: Any = None)
         from ..compiler.diagnostics.text import text
 
         stream = stream or sys.stdout
-        told = text(letters, colour=wants_colour(choice, stream), unicode=writes_unicode(stream))
-        click.echo(told, file=stream)
+        coloured = wants_colour(choice, stream)
+        told = text(letters, colour=coloured, unicode=writes_unicode(stream))
+        click.echo(told, file=stream, color=coloured)
 
 
 def show_failure(error: Any, plan: Any, choice: str) -> int:
