@@ -28,12 +28,8 @@ def editor(folder: str) -> None:
     from importlib.metadata import version
 
     from ..compiler.tools.editor import files
-    from ..runtime.store.atomic import write_bytes
 
-    for path, text in files(version("lehr")).items():
-        target = Path(folder) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(target, text.encode())
+    _write(Path(folder), files(version("lehr")))
 
 
 @verb.command("manual")
@@ -42,8 +38,19 @@ def manual(folder: str) -> None:
     """The generated pages of the manual, into FOLDER: every block kind, every code."""
     from ..compiler.tools.explain import codes
     from ..compiler.tools.manual import blocks
+
+    _write(Path(folder), {"blocks.md": blocks(), "codes.md": codes()})
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    """Texts by path, into a folder that is made where it is missing."""
     from ..runtime.store.atomic import write_bytes
 
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    write_bytes(Path(folder) / "blocks.md", blocks().encode())
-    write_bytes(Path(folder) / "codes.md", codes().encode())
+    for path, text in files.items():
+        target = folder / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(target, text.encode())
+        except OSError as error:
+            told = (error.strerror or str(error)).lower()
+            raise click.UsageError(f"cannot write {target}: {told}") from None

@@ -131,3 +131,25 @@ def test_the_extension_is_whole():
     (declared,) = made["package.json"]["contributes"]["grammars"]
     assert declared["path"].removeprefix("./") in made
     assert made["syntaxes/lehr.tmLanguage.json"]["scopeName"] == declared["scopeName"]
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "scope"),
+    [
+        ("## What this is for.", "What", "comment.block.documentation"),
+        ("x = 1  # plain words", "plain", "comment.line"),
+        ("x = 1  # lehr: allow SCH204 -- the paper", "allow", "keyword.other.allow"),
+        ("x = 1  # assumed: not said", "assumed", "keyword.other.provenance"),
+        ("x = 1  # source: table 3", "source", "keyword.other.provenance"),
+        ('x = "a # no comment"', "# no", "string"),
+        ('x = "a ${30 tokens} b"', "30 tokens", "constant.numeric"),
+        ('x = "a ${30 tokens} b"', "b", "string"),
+        ('x = "\\" still" # over', "still", "string"),
+        ('x = "\\" still" # over', "over", "comment"),
+        ("lr = 0 ~> 1e-3 by 10 steps", "~>", "keyword.operator.arrow"),
+        ("lr = 0 ~> 1e-3 by 10 steps", "10 steps", "constant.numeric"),
+    ],
+)
+def test_a_piece_of_a_line_has_its_scope(line: str, word: str, scope: str):
+    start = line.index(word)
+    assert {found[: len(scope)] for found in TextMate().scopes(line)[start : start + len(word)]} == {scope}
