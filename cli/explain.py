@@ -68,15 +68,15 @@ def _show_page(page: str, color: str) -> None:
 
     from .options import wants_colour
 
-    if not wants_colour(color) and not sys.stdout.isatty():
+    coloured = wants_colour(color)
+    if not coloured and not sys.stdout.isatty():
         click.echo(page, nl=False)
         return
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console(no_color=not wants_colour(color), width=min(100, shutil.get_terminal_size().columns)).print(
-        Markdown(page)
-    )
+    width = min(100, shutil.get_terminal_size().columns)
+    Console(force_terminal=coloured or None, no_color=not coloured, width=width).print(Markdown(page))
 
 
 def _show_stages(what: str, spec: str | None, settings: tuple[str, ...], profile: str) -> bool:

@@ -61,3 +61,10 @@ def test_a_file_name_that_is_not_utf_8_can_be_told(tmp_path: Path, form: str):
     if form == "sarif":
         place = json.loads(done.stdout)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
         assert place["artifactLocation"]["uri"].endswith("b%FF.lehr")
+
+
+def test_a_page_keeps_its_colour_in_a_pipe_when_asked():
+    told = subprocess.run(
+        [PROGRAM, "explain", "SCH101", "--color", "always"], capture_output=True, check=True
+    )
+    assert b"\x1b[" in told.stdout
