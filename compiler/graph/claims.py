@@ -16,13 +16,14 @@ from typing import Any
 
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..front import ast
+from ..text import Span
 from ..units import Misfit, Quantity, alike, show
 from .build import Builder
 from .evaluate import Evaluator, measured
 from .gates import within
 from .letters import letter
 from .names import Scope
-from .values import HOLE, is_open, scores
+from .values import HOLE, Ref, is_open, scores
 
 _Test = Callable[[Fraction, Fraction, Fraction], bool]
 _HOLDS: dict[str, _Test] = {
@@ -191,38 +192,59 @@ def _parts(node: Any) -> Iterator[Any]:
 def _false(
     test: ast.Binary, left: Quantity, right: Quantity, slack: Fraction, evaluator: Evaluator
 ) -> Diagnostic:
-    notes = _shown(test, evaluator)
+    """Every value stands under the part of the claim that it is the value of; fields, where they were written."""
+    notes: tuple[str, ...] = ()
     if right.value and operator.ne(left.value, right.value):
         apart = float(abs(left.value - right.value) / abs(right.value)) * 100
         side = "above" if left.value > right.value else "below"
-        notes += (
+        notes = (
             f"the left side is {apart:.3g}% {side} the right; the claim allows {float(slack) * 100:.3g}%",
         )
     said = test.op if test.op != "==" else "equal to"
+    parts, origins = _parts_with_values(test, evaluator)
     return letter(
         "CLM101",
         f"`{test.left.span.text}` is not {said} `{test.right.span.text}`",
         test.left.span,
         show(left),
-        also=(Label(test.right.span, show(right)),),
+        also=(Label(test.right.span, show(right)), *parts, *origins),
         notes=notes,
     )
 
 
-def _shown(test: ast.Binary, evaluator: Evaluator) -> tuple[str, ...]:
-    """Every value that was read, with what it came to."""
-    found: dict[str, str] = {}
+def _parts_with_values(test: ast.Binary, evaluator: Evaluator) -> tuple[list[Label], list[Label]]:
+    """The values inside the two sides, and the places that they come from."""
+    parts: dict[Span, Label] = {}
+    origins: dict[Span, Label] = {}
     for node in (leaf for side in (test.left, test.right) for leaf in _leaves(side)):
         value = evaluator.value(node)
-        if isinstance(value, Quantity) and not any(node is side for side in (test.left, test.right)):
-            found[node.span.text] = show(value)
-    wide = max(map(len, found), default=0)
-    return tuple(f"{text.ljust(wide)}  {value}" for text, value in found.items())
+        if isinstance(value, Quantity) and node not in (test.left, test.right):
+            parts[node.span] = Label(node.span, show(value))
+        origin = _origin(node, evaluator)
+        if origin and origin.source is node.span.source:
+            origins[origin] = Label(origin, "comes from here")
+    return list(parts.values())[:_MOST_PARTS], list(origins.values())[:_MOST_PARTS]
+
+
+_MOST_PARTS = 4
+
+
+def _origin(node: Any, evaluator: Evaluator) -> Span | None:
+    """Where the field that a name reads was written."""
+    if not isinstance(node, ast.Member):
+        return None
+    of = evaluator.value(node.of)
+    block = evaluator.world.block(of.address) if isinstance(of, Ref) else None
+    return block.spans.get(node.name.text) if block else None
 
 
 def _leaves(node: Any) -> Iterator[Any]:
+    """Names and calls, and what stands between the brackets of a call."""
     if isinstance(node, ast.Member | ast.Name | ast.Element | ast.Call):
         yield node
-    else:
+    if isinstance(node, ast.Call):
+        for argument in node.arguments:
+            yield from _leaves(argument.value)
+    elif not isinstance(node, ast.Member | ast.Element):
         for part in _parts(node):
             yield from _leaves(part)

@@ -18,7 +18,7 @@ from ..text import Span
 from ..units import KINDS, Misfit, Quantity, alike, over, plus, read, settle, show, times
 from .letters import letter, misfit
 from .names import Scope
-from .schema import MODELS, Holds, Schema
+from .schema import MODELS, Block, Holds, Schema
 from .values import (
     HOLE,
     Bound,
@@ -71,6 +71,10 @@ class World(Protocol):
 
     def call(self, node: ast.Call, holds: Holds, scope: Scope) -> Any:
         """What a built-in call or a method makes."""
+        ...
+
+    def block(self, address: str) -> Block | None:
+        """The block at an address; None where it failed."""
         ...
 
     def element(self, of: Any, index: Any, node: ast.Element) -> Any:

@@ -30,6 +30,7 @@ CODES = {
     "UNI105": "not-whole",
     "UNI106": "division-by-zero",
     "UNI107": "out-of-range",
+    "UNI108": "two-currencies",
     "DAT102": "mix-not-whole",
     "DAT107": "curved-share",
     "SCH101": "ragged-batch",

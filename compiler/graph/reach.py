@@ -85,6 +85,8 @@ class Reach:
                 return of.by_corpus[name.text]
             headline = f"nothing is drawn from `{name.text}`"
             return self._say(unknown("NAM102", headline, name.span, "", of.by_corpus))
+        if isinstance(of, Timeline) and name.text in ("start", "end"):
+            return of.start if name.text == "start" else of.values[-1][0]
         schema = type(of) if isinstance(of, Schema) else Schema
         fields = schema.fields()
         if name.text not in fields:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..diagnostics.diagnostic import Diagnostic, Label
-from ..units import digits
+from ..units import digits, is_currency
 from .blocks.arch import Arch
+from .blocks.cluster import Cluster
 from .blocks.init import Init
 from .blocks.pipeline import Pipeline
 from .blocks.tokenizer import Tokenizer
@@ -43,6 +44,20 @@ def audit_arch(arch: Arch) -> list[Diagnostic]:
     if head_dim(arch) % 2:
         headline = f"a head of `{arch.address}` has {head_dim(arch)} channels, and rotary positions turn them in pairs"
         found.append(letter("SHP108", headline, arch.span("head_dim" if arch.head_dim else "heads")))
+    return found
+
+
+def audit_currencies(clusters: list[Cluster]) -> list[Diagnostic]:
+    """Prices of one spec are in one currency: nothing is converted."""
+    priced = [(one, name) for one in clusters if one.price for name, _ in one.price.dims if is_currency(name)]
+    found: list[Diagnostic] = []
+    for cluster, currency in priced[1:]:
+        first, other = priced[0]
+        if currency != other:
+            headline = f"`{cluster.address}` counts in {currency}, and `{first.address}` in {other}"
+            also = (Label(first.span("price"), other),)
+            help = ("give all prices of a spec in one currency; nothing is converted",)
+            found.append(letter("UNI108", headline, cluster.span("price"), currency, also=also, help=help))
     return found
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from ..diagnostics.diagnostic import Diagnostic, Severity
 from ..text import Span
 from .blocks.arch import Arch
+from .blocks.cluster import Cluster
 from .blocks.init import Init
 from .blocks.mix import Mix
 from .blocks.pipeline import Pipeline
@@ -26,7 +27,7 @@ from .names import Scope
 from .profile import Profile
 from .scale import Scaler, scaling
 from .schema import Block
-from .shapes import audit_arch, audit_folders, audit_tokenizer, audit_vocab
+from .shapes import audit_arch, audit_currencies, audit_folders, audit_tokenizer, audit_vocab
 from .shares import audit
 
 
@@ -54,8 +55,7 @@ def full(root: Scope, settings: tuple[str, ...], is_torn: bool) -> View:
     edits.settings(settings, root)
     view = _built(root, edits, "full", is_torn)
     for scope in view.builder.scopes():
-        if not scope.prefix or scope.turn:
-            view.claims += [judge(claim, scope, view.builder) for claim in scope.names.claims]
+        view.claims += [judge(claim, scope, view.builder) for claim in scope.names.claims]
     view.letters += [claim.said for claim in view.claims if claim.said]
     return view
 
@@ -144,7 +144,7 @@ def _pipelines(builder: Builder, written: list[Span]) -> Diagnostic:
 
 def _audits(graph: Graph) -> list[Diagnostic]:
     """What is wrong with blocks that are each well formed: shapes, schedules, shares."""
-    found = audit_folders(graph.pipeline)
+    found = audit_folders(graph.pipeline) + audit_currencies(graph.of(Cluster))
     for block in graph.blocks.values():
         match block:
             case Tokenizer():

@@ -1,0 +1,127 @@
+"""`expect` and `require`: what is proved, what is shown of a false claim, what waits for a run."""
+
+from fractions import Fraction
+
+import pytest
+
+from lehr.compiler.graph.claims import Verdict
+from lehr.compiler.graph.values import Formula, Ref, Score
+from lehr.compiler.plan.lower import lower
+
+SPEC = """\
+lehr 1
+pipeline recipe {}
+corpus web { source = builtin("prose");  tokens = 30B }
+tokenizer words { from = [web];  vocab = 1024 }
+arch small { layers = 2;  width = 64;  heads = 4;  ffn = 192;  vocab = words.vocab }
+init newborn { arch = small;  tokenizer = words }
+train first { from = newborn;  data = web;  tokens = 15.6B;  context = 1k;  batch = 64Ki;  lr = 1e-3 ~> 1e-4 by end }
+train other { from = first;  data = web;  tokens = 800M;  batch = 64Ki;  lr = first.lr.end }
+bench reads { suite = perplexity(web) }
+bench asks  { suite = needle() }
+"""
+
+
+def verdicts(journey) -> list[Verdict]:
+    return [claim.verdict for claim in journey.views["full"].claims]
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ("other.tokens == 5% of first.tokens within 3%", Verdict.HOLDS),
+        ("other.tokens == 5% of first.tokens within 2%", Verdict.FALSE),
+        ("other.lr.end == 1e-4", Verdict.HOLDS),
+        ("first.lr.at(50%) == 5.5e-4", Verdict.HOLDS),
+        ("first.context.end == 1k", Verdict.HOLDS),
+        ("first.drawn.web == first.tokens within 1%", Verdict.HOLDS),
+        ("first.flops < first.flops_with_attention", Verdict.HOLDS),
+        (
+            "first.flops == 6 flops / 1 params / 1 tokens * small.params * first.tokens within 1%",
+            Verdict.HOLDS,
+        ),
+        ("if small.tied then 1 == 2 else 2 == 2", Verdict.HOLDS),
+        ("not (1 == 2) and (1 < 2 or 2 < 1)", Verdict.HOLDS),
+        ("first == first", Verdict.HOLDS),
+        ("first == other", Verdict.FALSE),
+        ("sum([1, 2, 3]) == max(4, 6)", Verdict.HOLDS),
+        ("[5, 6][2] == 6", Verdict.HOLDS),
+        ("other.scores.reads <= first.scores.reads within 1%", Verdict.AT_RUN_TIME),
+        ("other.scores.asks - first.scores.asks >= 0", Verdict.AT_RUN_TIME),
+        ("first.tokens == first.steps", Verdict.FALSE),
+    ],
+)
+def test_what_becomes_of_a_claim(journey, claim: str, expected: Verdict):
+    assert verdicts(journey(f"{SPEC}expect {claim}\n")) == [expected]
+
+
+def test_a_false_claim_shows_every_value_under_its_part_and_where_it_comes_from(journey):
+    (letter,) = journey(SPEC + "expect other.tokens == 5% of first.tokens\n").letters
+    assert [(label.span.text, label.text) for label in letter.labels] == [
+        ("other.tokens", "800 000 000 tokens"),
+        ("5% of first.tokens", "780 000 000 tokens"),
+        ("first.tokens", "15 600 000 000 tokens"),
+        ("800M", "comes from here"),
+        ("15.6B", "comes from here"),
+    ]
+    assert letter.notes == ("the left side is 2.56% above the right; the claim allows 0%",)
+
+
+def test_claims_in_loops_are_judged_in_every_turn(journey):
+    loop = "each arm for share in [5%, 6%] { expect other.tokens == share of first.tokens within 3% }\n"
+    assert verdicts(journey(SPEC + loop)) == [Verdict.HOLDS, Verdict.FALSE]
+
+
+def test_gates_and_claims_about_scores_go_into_the_plan(journey):
+    spec = SPEC.replace(
+        "lr = first.lr.end }", "lr = first.lr.end\n  require reads <= 1.1 * first.scores.reads at end\n}"
+    )
+    found = journey(spec + "expect other.scores.reads < first.scores.reads within 1%\n")
+    assert found.letters == []
+    view = found.views["full"]
+    gate = view.graph.blocks["other"].gates[0]
+    assert gate.left == Score(None, Ref("reads", "bench"))
+    assert isinstance(gate.right, Formula)
+    required, claimed = lower(view.graph, "full", view.claims).gates
+    assert (required.stage, required.at, required.op) == ("other", "end", "<=")
+    assert required.left.model_dump() == {"kind": "measure", "model": "other", "bench": "reads"}
+    assert required.right.op == "*"
+    assert (claimed.stage, claimed.op, claimed.within) == ("other", "<", Fraction(1, 100))
+
+
+@pytest.mark.parametrize(
+    ("gate", "expected"),
+    [
+        ("require reads <= 5 at context", []),
+        ("require reads <= 5 at 50%", []),
+        ("require reads <= 5 within 5% at 10M", []),
+        ("require reads <= 5 within 5 steps at end", ["UNI103"]),
+        ("require reads <= 5 at lr", ["NAM101"]),
+        ("require first.tokens == 1B at end", ["CLM103"]),
+        ("require reads at end", ["CLM103"]),
+        ("require first.scores.nothing <= 5 at end", ["NAM101"]),
+        ("checkpoint { every = 10M;  require reads <= 5 at end }", ["NAM110"]),
+    ],
+)
+def test_what_is_wrong_with_a_gate_is_said(journey, gate: str, expected: list[str]):
+    found = journey(SPEC.replace("lr = first.lr.end }", f"lr = first.lr.end\n  {gate}\n}}"))
+    assert [letter.code for letter in found.letters] == expected
+
+
+def test_a_run_refuses_gates_that_it_cannot_measure(journey, tmp_path):
+    from lehr.runtime.engine.walk import run
+    from lehr.runtime.errors import Refusal
+
+    view = journey(SPEC + "expect other.scores.reads < first.scores.reads\n").views["full"]
+    with pytest.raises(Refusal) as refused:
+        run(lower(view.graph, "full", view.claims), root=tmp_path)
+    assert refused.value.code == "RUN115"
+
+
+def test_a_bench_of_an_import_is_found_by_its_own_name(journey, tmp_path):
+    (tmp_path / "house.lehr").write_text("lehr 1\nbench short { suite = needle() }\n")
+    spec = SPEC.replace("lehr 1\n", 'lehr 1\nimport "house.lehr" as house\n')
+    found = journey(spec + "expect other.scores.short >= first.scores.house.short\n")
+    assert found.letters == []
+    left, right = found.views["full"].claims[0].sides
+    assert left.bench == right.bench == Ref("house.short", "bench")
