@@ -14,6 +14,7 @@ import argparse
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -31,7 +32,7 @@ from lehr.compiler.tools.explain import pages
 from lehr.compiler.tools.format import formatted
 
 ROOT = Path(__file__).parent.parent
-SLOW = 1.0
+SLOW, HANGING = 1.0, 10.0
 SMALL = """\
 lehr 1
 pipeline recipe { rng = 3 }
@@ -191,8 +192,17 @@ def _lines(text: str, draw: random.Random) -> str:
     return "\n".join(lines)
 
 
+class Hangs(Exception):
+    """Raised by the alarm."""
+
+
+def _ring(number: int, frame: object) -> None:
+    raise Hangs
+
+
 def fuzz(count: int, seed: int) -> Tally:
     """Bend, check and format `count` specs."""
+    signal.signal(signal.SIGALRM, _ring)
     tally, draw = Tally(), random.Random(seed)
     texts, weights = zip(*seeds(), strict=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -206,6 +216,7 @@ def _try(text: str, path: str, tally: Tally) -> None:
     source = Source(path, text)
     tally.tried += 1
     began = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, HANGING)
     try:
         _, broken = parse(source)
         journey = travel(path, source=source)
@@ -213,6 +224,8 @@ def _try(text: str, path: str, tally: Tally) -> None:
     except Exception:
         tally.faults.append(f"{traceback.format_exc()}\n{text}")
         return
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     taken = time.monotonic() - began
     tally.slowest = max(tally.slowest, taken)
     tally.parsed += not broken

@@ -89,12 +89,13 @@ class Reader:
     def _take(self, token: Token) -> None:
         """Feed one token, and keep count of blocks, brackets and statements."""
         start = token.start_pos or 0
+        if self.fresh and token.type != "_NL":
+            self._close_left_open(token)
         if token.type == "RBRACE" and not self.blocks:
             self._say(letter("SYN118", Span(self.source, start, start + 1)))
             self.owed += 1
             return
         if self.fresh and token.type != "_NL":
-            self._close_left_open(token)
             self.start, self.fresh = start, False
         if not self.depth.follow(token.type, len(self.blocks)):
             raise TooDeepError(token)
@@ -147,7 +148,7 @@ class Reader:
         if self.previous == "}":
             if not self._split(met):
                 self._say(self._explain(met))
-                self._go_to(recover.end_of(self.text, met.start).offset)
+                self._go_to(max(met.end, recover.end_of(self.text, met.start).offset))
         elif isinstance(error, TooDeepError):
             self._say(letter("SYN121", Span(self.source, met.start, met.end)))
             end = recover.end_of(self.text, self.start, whole=True).offset

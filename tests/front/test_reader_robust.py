@@ -141,3 +141,9 @@ def test_what_is_too_large_is_said_on_its_own_line():
 def test_braces_without_end_stop_early():
     _, found = parse(Source("x.lehr", "lehr 1\n" + "train a {\n" * 10**5))
     assert (len(found), found[-1].code) == (101, "SYN133")
+
+
+@pytest.mark.parametrize("text", [" n{\n}{{", "n {\n }\n}{", "n{\n}}{{", " a {\n}\n}"])
+def test_a_block_that_its_margin_closes_and_a_brace_closes_again_comes_to_an_end(text: str):
+    _, found = parse(Source("x.lehr", "lehr 1\n" + text))
+    assert found
