@@ -16,18 +16,19 @@ from ..text import Span
 from ..units import KINDS as UNIT_KINDS
 from ..units import Quantity
 from .blocks import KINDS
+from .bodies import Bodies
 from .derive import Derived
 from .edits import Edits
 from .evaluate import Evaluator
-from .fill import Body, Filler, Nested
+from .fill import Body, Filler
 from .gates import gates
 from .letters import letter, unknown
 from .loops import Loop, Loops
 from .methods import Methods
 from .names import Named, Scope, name_of
-from .phases import UNSCALED, Scaling
 from .reach import Reach, Scores
 from .schema import MODELS, Block, Holds
+from .tracks import UNSCALED, Scaling
 from .values import HOLE, Bound, Gate, Ref
 
 DEEPEST = 100
@@ -62,6 +63,7 @@ class Builder:
         self.loops = Loops(self, self.letters)
         self._reach = Reach(self.block, self.derived, self.letters)
         self._methods = Methods(self, self.derived, self._reach)
+        self._bodies = Bodies(self.edits, self._say)
 
     def build(self) -> None:
         """Every block, in the order of the text; loops turn by turn, imports last."""
@@ -269,7 +271,7 @@ class Builder:
             self._say(unknown("NAM103", headline, kind.span, "", (*KINDS, "profile")))
             return None, []
         filler = Filler(self, f"{kind.text} {name_of(statement).text}")
-        body, header = self._body(statement, scope, ()), statement.header or kind.span
+        body, header = self._bodies.body(statement, scope), statement.header or kind.span
         own: Body = [(part, where) for part, where in body if not isinstance(part, ast.Require)]
         required: Body = [(part, where) for part, where in body if isinstance(part, ast.Require)]
         extra = {"address": address, "doc": statement.doc}
@@ -288,60 +290,3 @@ class Builder:
             self._say(letter("NAM110", headline, required[0][0].span))
             return ()
         return gates(required, type(block), self)
-
-    def _body(self, statement: ast.Block, scope: Scope, trail: tuple[ast.Block, ...]) -> Body:
-        """The block's statements with its edits; those of the block that it is `like` come first and give way."""
-        own: Body = [(inner, scope) for inner in statement.body]
-        base = self._like(statement, scope) if statement.like else None
-        if base and any(base[0] is one for one in (*trail, statement)):
-            last = statement.like[-1]
-            self._say(letter("LIN101", f"`{last.text}` is like itself", last.span))
-        elif base:
-            named = {_key(inner) for inner, _ in own}
-            inherited = self._body(*base, (*trail, statement))
-            own = [(inner, where) for inner, where in inherited if _key(inner) not in named] + own
-        for edit in self.edits.of(statement):
-            own = _edited(own, edit.path, edit.statement, edit.scope)
-        return own
-
-    def _like(self, statement: ast.Block, scope: Scope) -> tuple[ast.Block, Scope] | None:
-        """The block that a block begins as; it must be of the same kind."""
-        kind, last = statement.kind.text, statement.like[-1]
-        at: Scope | None = scope
-        for part in statement.like[:-1]:
-            at = at.imports.get(part.text) if at else None
-        found = at.find(last.text) if at else None
-        if found and isinstance(found[0], ast.Block) and found[0].kind.text == kind:
-            return found[0], found[1]
-        named = at.names.named.items() if at else ()
-        same = [name for name, one in named if isinstance(one, ast.Block) and one.kind.text == kind]
-        self._say(unknown("NAM101", f"there is no {kind} `{last.text}` to be like", last.span, "", same))
-        return None
-
-
-def _edited(body: Body, path: tuple[ast.Name, ...], statement: ast.Statement, scope: Scope) -> Body:
-    """The body with one statement in the place of the one of its name, or after all others."""
-    if not path:
-        return [*body, (statement, scope)]
-    first, *rest = path
-    places = [index for index, (inner, _) in enumerate(body) if _key(inner) == first.text]
-    new: Any = statement
-    if rest:
-        old = body[places[-1]] if places else None
-        inner: Body = []
-        if old and isinstance(old[0], Nested):
-            inner = old[0].body
-        elif old and isinstance(old[0], ast.Block):
-            inner = [(part, old[1]) for part in old[0].body]
-        new = Nested(first, _edited(inner, tuple(rest), statement, scope))
-    return [*(part for index, part in enumerate(body) if index not in places), (new, scope)]
-
-
-def _key(statement: Any) -> str | int:
-    match statement:
-        case ast.Field(path=path):
-            return ".".join(name.text for name in path)
-        case ast.Block(kind=kind, name=None) | Nested(kind=kind):
-            return kind.text
-        case _:
-            return id(statement)

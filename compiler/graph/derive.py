@@ -19,9 +19,10 @@ from .blocks.preferences import Preferences
 from .blocks.trained import Trained
 from .letters import letter
 from .lineage import Lineage
-from .phases import UNSCALED, Course, Scaling
+from .phases import Course
 from .schema import Block
 from .sizes import examples, tokens
+from .tracks import UNSCALED, Scaling
 from .values import Fact, Piece, Portion, Ref, Timeline, pieces, value_at
 
 

@@ -34,6 +34,7 @@ from .values import (
     Word,
     is_open,
 )
+from .wording import spell, told, wrong_kind
 
 ANYTHING = Holds()
 _POINT = Holds(kind="point")
@@ -161,10 +162,10 @@ class Evaluator:
                 return value
             case Fact() | Score() | Formula():
                 headline = f"`{field or span.text}` must be known before anything runs, and this is not"
-                notes = (f"{_told(value)} is known once it has been measured",)
+                notes = (f"{told(value)} is known once it has been measured",)
                 return self._say(letter("NAM113", headline, span, notes=notes))
             case _:
-                return self._say(_wrong_kind(value, holds, span, field))
+                return self._say(wrong_kind(value, holds, span, field))
 
     def _refit(self, value: Timeline, holds: Holds) -> Any:
         """A timeline written under `let` meets its field: its values take the field's kind."""
@@ -207,7 +208,7 @@ class Evaluator:
 
     def _text(self, node: ast.Text) -> Any:
         parts = [part if isinstance(part, str) else self.value(part) for part in node.parts]
-        return HOLE if any(part is HOLE for part in parts) else "".join(_spell(part) for part in parts)
+        return HOLE if any(part is HOLE for part in parts) else "".join(spell(part) for part in parts)
 
     def _timeline(self, node: ast.Timeline, holds: Holds) -> Any:
         if not holds.moves and holds != ANYTHING:
@@ -325,49 +326,3 @@ def _counts(value: Any) -> bool:
 
 def _listed(value: Any) -> tuple[Any, ...]:
     return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
-
-
-def _told(value: Any) -> str:
-    """What a run must tell, in words."""
-    match value:
-        case Fact(of=of, name=name):
-            return f"`{of.address}.{name}`"
-        case Score(model=model, bench=bench):
-            return f"`{model.address if model else 'the stage'}` on `{bench.address}`"
-        case _:
-            return "it"
-
-
-def _spell(value: Any) -> str:
-    """A value inside a text."""
-    match value:
-        case Quantity():
-            return show(value).replace(" ", "")
-        case Ref():
-            return value.address
-        case _:
-            return str(value)
-
-
-def _wrong_kind(value: Any, holds: Holds, span: Span, field: str) -> Diagnostic:
-    where = f"`{field}` holds {holds.describe()}" if field else f"{holds.describe()} is due here"
-    match value:
-        case Ref(address=address, kind=kind):
-            found = f"`{address}` is a {kind}"
-        case Quantity():
-            found = f"this is {show(value)}"
-        case ast.Name(text=text):
-            found = f"there is no word `{text}`"
-        case str():
-            found = f'this is the text "{value}"'
-        case Timeline():
-            found = "this changes along the way"
-        case Portion(of=of):
-            found = f"this is part of `{of.address}`, a {of.kind}"
-        case Pick():
-            found = "this is a model that a judge picks"
-        case tuple():
-            found = "this is a list"
-        case _:
-            found = "this is something else"
-    return letter("NAM107", f"{where}; {found}", span)

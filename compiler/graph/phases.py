@@ -7,39 +7,18 @@ the end.  Comes after `build`; `derive` and the plan read the result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from ..diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
-from ..text import Span
-from ..units import EXAMPLES, STEPS, TOKENS, Dims, Quantity, digits
+from ..diagnostics.diagnostic import Diagnostic
+from ..units import EXAMPLES, STEPS, TOKENS, Dims, Quantity
+from . import course_letters as said
 from .blocks.trained import Trained
 from .letters import letter
+from .tracks import UNSCALED, Scaling, Track
 from .values import Leg, Portion, Ref, Timeline
-
-
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """What a profile does to courses: its factors, and the fewest steps that a phase keeps.
-
-    `lines` are where the factors were written, for letters.
-    """
-
-    factors: dict[str, Fraction] = field(default_factory=dict[str, Fraction])
-    floor: int = 0
-    lines: dict[str, Span] = field(default_factory=dict[str, Span])
-
-    @property
-    def is_scaled(self) -> bool:
-        return bool(self.factors)
-
-    def factor(self, kind: str) -> Fraction:
-        return self.factors.get(kind, Fraction(1))
-
-
-UNSCALED = Scaling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +86,16 @@ def nearest_step(place: Fraction) -> int:
     return floor(place + Fraction(1, 2))
 
 
-@dataclass(slots=True)
-class _Track:
-    """One timeline on its way: the value that holds now, and the legs to come."""
-
-    field: str
-    value: Any
-    span: Span
-    legs: list[Leg]
-
-    def advance(self) -> None:
-        leg = self.legs.pop(0)
-        self.value, self.span = leg.value, leg.span
-
-
 def lay(
     stage: Trained, context: Timeline, rope: Timeline | None, length: Quantity, scaling: Scaling = UNSCALED
 ) -> tuple[Course | None, list[Diagnostic]]:
     """Walk a stage from change to change."""
     lines = {"context": context, "batch": stage.batch, "rope": rope, "data": stage.reads}
     written = {name: line for name, line in lines.items() if line is not None}
-    tracks = {name: _Track(name, line.start, line.span, list(line.legs)) for name, line in written.items()}
-    letters = [_glides(stage, name, leg) for name, line in written.items() for leg in line.legs if leg.glides]
+    tracks = {name: Track(name, line.start, line.span, list(line.legs)) for name, line in written.items()}
+    letters = [
+        said.glides(stage, name, leg) for name, line in written.items() for leg in line.legs if leg.glides
+    ]
     if letters:
         return None, letters
     walk = _Walk(stage, tracks, length, scaling)
@@ -144,7 +111,7 @@ class _Walk:
     the phases after it keep the lengths that they would have had.
     """
 
-    def __init__(self, stage: Trained, tracks: dict[str, _Track], length: Quantity, scaling: Scaling) -> None:
+    def __init__(self, stage: Trained, tracks: dict[str, Track], length: Quantity, scaling: Scaling) -> None:
         self.stage, self.tracks, self.length, self.scaling = stage, tracks, length, scaling
         self.clock: dict[Dims, Fraction] = dict.fromkeys((TOKENS, STEPS, EXAMPLES), Fraction(0))
         self.steps = 0
@@ -161,9 +128,13 @@ class _Walk:
             due = [
                 (self._distance(track.legs[0], step), track) for track in self.tracks.values() if track.legs
             ]
-            self.letters += [self._backward(track) for distance, track in due if nearest_step(distance) < 0]
             self.letters += [
-                self._beyond(track) for _, track in due if self._is_beyond(track.legs[0], left, step)
+                said.backward(self.stage, track) for distance, track in due if nearest_step(distance) < 0
+            ]
+            self.letters += [
+                said.beyond(self.stage, track, self.length)
+                for _, track in due
+                if self._is_beyond(track.legs[0], left, step)
             ]
             if self.letters:
                 return
@@ -172,7 +143,7 @@ class _Walk:
             is_last = near >= left and not (due and self.scaling.floor)
             self._take(left if is_last else near, first, step)
             if is_last:
-                self.warnings += [self._vanished(track) for _, track in due]
+                self.warnings += [said.vanished(self.stage, track, self.steps) for _, track in due]
                 return
             for distance, track in due:
                 if distance == first:
@@ -185,7 +156,11 @@ class _Walk:
             return
         context, sequences = int(self.tracks["context"].value.value), step[EXAMPLES]
         if sequences.denominator != 1 or sequences == 0:
-            self.letters.append(self._ragged(step[TOKENS], context))
+            self.letters.append(
+                said.ragged(
+                    self.stage, self.tracks["batch"], self.tracks["context"], step[TOKENS], self.scaling
+                )
+            )
             return
         rope, data = self._value("rope"), self._value("data")
         base = rope.value if rope is not None else Fraction(0)
@@ -207,12 +182,11 @@ class _Walk:
                 self.letters.append(letter("UNI107", headline, track.span, stage=self.stage.address))
                 return None
         if context.value.value.denominator != 1:
-            self.letters.append(self._fraction(context))
+            self.letters.append(said.fraction(self.stage, context, self.scaling))
             return None
         tokens = batch.value.value
-        if (
-            batch.value.dims == EXAMPLES
-        ):  # at full scale these are tokens, and only `scale batch` touches them
+        if batch.value.dims == EXAMPLES:
+            # At full scale these are tokens, and only `scale batch` touches them.
             whole_context = context.value.value / self.scaling.factor("context")
             tokens = batch.value.value * whole_context * self.scaling.factor("batch")
         if self.scaling.is_scaled and tokens >= context.value.value:
@@ -235,90 +209,3 @@ class _Walk:
         if leg.point.dims == () or leg.point.dims == self.length.dims:
             return leg.point.value >= (1 if leg.point.dims == () else self.length.value)
         return nearest_step(self._distance(leg, step)) > left
-
-    # ---- letters ---------------------------------------------------------------------
-
-    def _fraction(self, track: _Track) -> Diagnostic:
-        headline = f"`{track.field}` of `{self.stage.address}` becomes a fraction: {digits(track.value.value)} tokens"
-        also = tuple(Label(span, "scaled here") for span in (self.scaling.lines.get(track.field),) if span)
-        return letter("PRF104", headline, track.span, also=also, stage=self.stage.address)
-
-    def _too_small(self, step_tokens: Fraction, context: int) -> Diagnostic:
-        """Under a profile, a batch that no longer holds one sequence."""
-        batch, at_context = self.tracks["batch"], self.tracks["context"]
-        said = {"batch": f"{digits(step_tokens)} tokens", "context": f"{digits(context)} tokens"}
-        also = [Label(at_context.span, said["context"])]
-        also += [
-            Label(line, f"scales the {kind}") for kind, line in self.scaling.lines.items() if kind in said
-        ]
-        factor = self.scaling.factor("batch") / self.scaling.factor("context")
-        return letter(
-            "PRF102",
-            f"a batch of `{self.stage.address}` cannot hold one sequence",
-            batch.span,
-            said["batch"],
-            also=also,
-            notes=(f"the batch shrinks {digits(1 / factor)} times as much as the context",),
-            help=("let the context shrink as much as the batch",),
-            stage=self.stage.address,
-        )
-
-    def _ragged(self, step_tokens: Fraction, context: int) -> Diagnostic:
-        if step_tokens < context and self.scaling.is_scaled:
-            return self._too_small(step_tokens, context)
-        batch, at_context = self.tracks["batch"], self.tracks["context"]
-        sequences = step_tokens / context
-        meant, fix = _meant(step_tokens, context, batch.span), None
-        if meant:
-            fix = Fix(f"write `{meant}`", (Edit(batch.span, meant),))
-        return letter(
-            "SCH101",
-            f"a batch of {digits(step_tokens)} tokens is not a whole number of {digits(context)}-token sequences",
-            batch.span,
-            f"{digits(step_tokens)} tokens",
-            also=(Label(at_context.span, f"each sequence is {digits(context)} tokens"),),
-            notes=(f"{digits(step_tokens)} / {digits(context)} = {float(sequences):.2f} sequences",),
-            help=(f"write `{meant}`",) if meant else (f"write `{round(sequences) or 1} sequences`",),
-            fix=fix,
-            stage=self.stage.address,
-        )
-
-    def _backward(self, track: _Track) -> Diagnostic:
-        name, point = self.stage.address, track.legs[0].point_span
-        said = "before the point that precedes it"
-        return letter("SCH102", f"`{track.field}` of `{name}` goes back in time", point, said, stage=name)
-
-    def _vanished(self, track: _Track) -> Diagnostic:
-        name, point = self.stage.address, track.legs[0].point_span
-        headline = f"`{track.field}` of `{name}` changes so late that no step is left for it"
-        notes = (f"`{name}` has {digits(self.steps)} steps, and the point falls on the last one's end",)
-        return letter("SCH211", headline, point, notes=notes, stage=name)
-
-    def _beyond(self, track: _Track) -> Diagnostic:
-        name, unit = self.stage.address, self.length.dims[0][0]
-        return letter(
-            "SCH103",
-            f"`{track.field}` of `{name}` would change after the stage has ended",
-            track.legs[0].point_span,
-            also=(Label(self.stage.span(unit if unit != "examples" else "epochs"), "the stage's length"),),
-            notes=(f"the stage ends after {digits(self.length.value)} {unit}",),
-            stage=name,
-        )
-
-
-def _glides(stage: Trained, field: str, leg: Leg) -> Diagnostic:
-    return letter(
-        "SCH108",
-        f"`{field}` changes in jumps, not along a curve",
-        leg.span,
-        help=("write `-> value at point`",),
-        stage=stage.address,
-    )
-
-
-def _meant(step_tokens: Fraction, context: int, span: Span) -> str:
-    """`4M` was meant as `4Mi` when that makes whole sequences."""
-    for power, (decimal, binary) in enumerate((("k", "Ki"), ("M", "Mi"), ("B", "Gi")), start=1):
-        if span.text.endswith(decimal) and step_tokens * Fraction(1024, 1000) ** power % context == 0:
-            return span.text.removesuffix(decimal) + binary
-    return ""

@@ -16,9 +16,9 @@ from ..units import EXAMPLES, STEPS, TOKENS, Quantity
 from .blocks.mix import Mix
 from .blocks.trained import Trained
 from .derive import Derived
-from .phases import Scaling
 from .profile import Scale
 from .schema import Block, Holds, Schema
+from .tracks import Scaling
 from .values import Interval, Leg, Timeline
 
 _KIND_OF = {TOKENS: "tokens", STEPS: "steps", EXAMPLES: "examples"}
