@@ -254,12 +254,11 @@ def main() -> int:
     with get_context("spawn").Pool(given.jobs) as pool:
         for one in pool.imap_unordered(_job, work):
             tally.add(one)
-            print(f"{tally.tried} tried, {len(tally.faults)} faults", file=sys.stderr, flush=True)
+            told = "".join(f"\n---\n{fault}" for fault in one.faults)
+            print(f"{tally.tried} tried, {len(tally.faults)} faults{told}", file=sys.stderr, flush=True)
     share = tally.parsed / max(1, tally.tried)
     print(f"{tally.tried} inputs, seed {given.seed}: {share:.0%} parse, slowest {tally.slowest:.2f} s, "
           f"{len(tally.codes)} different codes, {len(tally.faults)} faults")  # fmt: skip
-    for fault in tally.faults[:5]:
-        print(f"\n---\n{fault}")
     return int(bool(tally.faults))
 
 
