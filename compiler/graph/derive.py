@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..units import EXAMPLES, TOKENS, Quantity, digits
@@ -137,17 +138,24 @@ class Derived:
             before = place
         return pieces(line.start.value, legs, Fraction(course.steps))
 
-    def reached(self, line: Timeline, stage: Trained, point: Quantity) -> Quantity | Fact | None:
+    def reached(self, line: Timeline, stage: Trained, point: Quantity) -> Any:
         """The value reached at a point of a stage; at the end, where it stands when the stage ends."""
         if point.value == 0:
             return line.start
         course = self.length_of(stage)
+        if not isinstance(line.start, Quantity):
+            return self._named(line, course, point) if isinstance(course, Course) else course
         if not isinstance(course, Course):
             whole = not line.moves or (point.dims == () and all(leg.point.dims == () for leg in line.legs))
             return self._at_percent(line, point) if whole and isinstance(course, Fact) else course
         laid = self.pieces(line, course)
         place = min(Fraction(phases.nearest_step(course.place(point))), Fraction(course.steps))
         return Quantity(value_at(laid, place, line.start.value), line.start.dims)
+
+    def _named(self, line: Timeline, course: Course, point: Quantity) -> Any:
+        """What a timeline of names has jumped to by a point."""
+        place = course.place(point)
+        return [line.start, *(leg.value for leg in line.legs if course.place(leg.point) <= place)][-1]
 
     def _at_percent(self, line: Timeline, point: Quantity) -> Quantity:
         """The value at a share of a stage of unknown length whose points are all shares."""

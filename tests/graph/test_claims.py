@@ -17,6 +17,8 @@ arch small { layers = 2;  width = 64;  heads = 4;  ffn = 192;  vocab = words.voc
 init newborn { arch = small;  tokenizer = words }
 train first { from = newborn;  data = web;  tokens = 15.6B;  context = 1k;  batch = 64Ki;  lr = 1e-3 ~> 1e-4 by end }
 train other { from = first;  data = web;  tokens = 800M;  batch = 64Ki;  lr = first.lr.end }
+corpus more { source = builtin("code") }
+train switched like other { data = web -> more at 50% }
 bench reads { suite = perplexity(web) }
 bench asks  { suite = needle() }
 """
@@ -43,6 +45,9 @@ def verdicts(journey) -> list[Verdict]:
         ("if small.tied then 1 == 2 else 2 == 2", Verdict.HOLDS),
         ("not (1 == 2) and (1 < 2 or 2 < 1)", Verdict.HOLDS),
         ("first == first", Verdict.HOLDS),
+        ("first.data == web", Verdict.HOLDS),
+        ("switched.data.end == more and switched.data.at(10%) == web", Verdict.HOLDS),
+        ("switched.data.end == web", Verdict.FALSE),
         ("first == other", Verdict.FALSE),
         ("sum([1, 2, 3]) == max(4, 6)", Verdict.HOLDS),
         ("[5, 6][2] == 6", Verdict.HOLDS),
