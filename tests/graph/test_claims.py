@@ -18,7 +18,7 @@ init newborn { arch = small;  tokenizer = words }
 train first { from = newborn;  data = web;  tokens = 15.6B;  context = 1k;  batch = 64Ki;  lr = 1e-3 ~> 1e-4 by end }
 train other { from = first;  data = web;  tokens = 800M;  batch = 64Ki;  lr = first.lr.end }
 corpus more { source = builtin("code") }
-train switched like other { data = web -> more at 50% }
+train switched like first { from = first;  data = web -> more at 50% }
 bench reads { suite = perplexity(web) }
 bench asks  { suite = needle() }
 """
