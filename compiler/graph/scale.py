@@ -107,7 +107,7 @@ class _Fields:
 
     def _number(self, value: Any, holds: Holds) -> Any:
         if holds.kind in ("point", "interval") and isinstance(value, Quantity):
-            return self._point(value) if holds.kind == "point" else self._interval(value)
+            return self._point(value)
         kind = _scaled_kind(holds.kind)
         if kind not in self.scaler.scales or isinstance(value, bool):
             return value
@@ -132,14 +132,11 @@ class _Fields:
         return replace(leg, point=self._point(leg.point)) if isinstance(leg.point, Quantity) else leg
 
     def _point(self, point: Quantity) -> Quantity:
-        """A place along a stage: tokens scale; steps keep their share of it."""
+        """A place along a stage, or the way between two: tokens scale; steps keep their share of it."""
         if point.dims == STEPS and self.steps:
             return Quantity(point.value / self.steps)
-        return self._interval(point)
-
-    def _interval(self, every: Quantity) -> Quantity:
-        factor = self.scaler.factor(_KIND_OF[every.dims]) if every.dims else Fraction(1)
-        return replace(every, value=every.value * factor)
+        factor = self.scaler.factor(_KIND_OF[point.dims]) if point.dims else Fraction(1)
+        return replace(point, value=point.value * factor)
 
 
 def _whole(value: Quantity) -> Quantity:

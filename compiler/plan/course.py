@@ -11,7 +11,7 @@ from ..graph.blocks.trained import Average
 from ..graph.model import Graph
 from ..graph.phases import Course, Stretch, nearest_step
 from ..graph.shares import Diet, diets, groups
-from ..units import TOKENS, Quantity
+from ..units import STEPS, TOKENS, Quantity
 from . import model
 
 
@@ -41,8 +41,10 @@ def _phase(stretch: Stretch, diet: Diet) -> model.Phase:
 
 
 def interval(every: Quantity, course: Course) -> int:
-    """Steps between two events; a number of tokens is taken at the stage's mean batch."""
-    steps = every.value * course.steps / course.tokens if every.dims == TOKENS else every.value
+    """Steps between two events; a number of tokens is taken at the stage's mean batch, a share of the whole stage."""
+    steps = every.value
+    if every.dims != STEPS:
+        steps *= Fraction(course.steps, course.tokens if every.dims == TOKENS else 1)
     return max(1, nearest_step(Fraction(steps)))
 
 

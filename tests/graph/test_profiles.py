@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from lehr.compiler.graph.claims import Verdict
 from lehr.compiler.graph.views import View
 from lehr.compiler.journey import Journey
+from lehr.compiler.plan.course import interval
+from lehr.compiler.units import Quantity
 
 SPEC = """\
 lehr 1
@@ -93,6 +95,14 @@ def test_points_in_steps_keep_their_share_of_the_stage(journey):
     whole = sum(steps for steps, _, _ in stretches(found, name="full"))
     assert warm_up.value == Fraction(1000, whole)
     assert warm_up.dims == ()
+
+
+def test_intervals_in_steps_keep_their_share_too(journey):
+    found = journey(SPEC.replace("every = 100M", "every = 1k steps") + SMALL % "")
+    whole = sum(steps for steps, _, _ in stretches(found, name="full"))
+    assert block(found, "grown").checkpoint.every == Quantity(Fraction(1000, whole))
+    course = view(found).graph.derived.course(block(found, "grown"))
+    assert interval(block(found, "grown").checkpoint.every, course) == round(1000 / whole * course.steps)
 
 
 def test_percentages_counts_and_rates_never_scale(journey):
