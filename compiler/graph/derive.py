@@ -143,17 +143,19 @@ class Derived:
         if point.value == 0:
             return line.start
         course = self.length_of(stage)
-        if not isinstance(line.start, Quantity):
-            return self._named(line, course, point) if isinstance(course, Course) else course
+        if not any(leg.glides for leg in line.legs) and isinstance(course, Course):
+            return self._jumped(line, course, point)
         if not isinstance(course, Course):
+            if not isinstance(line.start, Quantity):
+                return course
             whole = not line.moves or (point.dims == () and all(leg.point.dims == () for leg in line.legs))
             return self._at_percent(line, point) if whole and isinstance(course, Fact) else course
         laid = self.pieces(line, course)
         place = min(Fraction(phases.nearest_step(course.place(point))), Fraction(course.steps))
         return Quantity(value_at(laid, place, line.start.value), line.start.dims)
 
-    def _named(self, line: Timeline, course: Course, point: Quantity) -> Any:
-        """What a timeline of names has jumped to by a point."""
+    def _jumped(self, line: Timeline, course: Course, point: Quantity) -> Any:
+        """What a timeline without glides has come to by a point: a quantity of its own kind, or a name."""
         place = course.place(point)
         return [line.start, *(leg.value for leg in line.legs if course.place(leg.point) <= place)][-1]
 

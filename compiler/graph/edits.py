@@ -92,6 +92,10 @@ class Edits:
                 return self._into(found, statement, tuple(rest), root)
             case _:
                 pass
+        if isinstance(found, ast.Block):
+            help = (f"name a field of it: `{first.text}.field`",)
+            self.letters.append(letter("PRF101", f"`{first.text}` is a block", first.span, help=help))
+            return None
         if isinstance(found, ast.Let):
             help = ("a name that may be set is a `param`",)
             self.letters.append(letter("PRF101", f"`{first.text}` is a `let`", first.span, help=help))
@@ -108,12 +112,13 @@ class Edits:
     def amend(self, amending: ast.Block, root: Scope) -> None:
         """A block in a profile: its statements replace, or join, those of the block of that name."""
         name = amending.name
-        if name is None:
-            self.letters.append(
-                letter("PRF101", "an amending block needs the name that it amends", amending.span)
-            )
-            return
         blocks = {block.name.text: block for block in root.names.blocks() if block.name}
+        if name is None:
+            meant = blocks.get(amending.kind.text)
+            help = (f"write `{meant.kind.text} {amending.kind.text} {{ … }}`",) if meant else ()
+            headline = "an amending block has the kind and the name of the one that it amends"
+            self.letters.append(letter("PRF101", headline, amending.kind.span, help=help))
+            return
         block = blocks.get(name.text)
         if block is None or block.kind.text != amending.kind.text:
             same = [one for one, found in blocks.items() if found.kind.text == amending.kind.text]

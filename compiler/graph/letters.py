@@ -46,6 +46,7 @@ CODES = {
     "SCH211": "vanished-phase",
     "SHP101": "heads-do-not-divide",
     "SHP103": "vocab-mismatch",
+    "SHP107": "weights-not-whole",
     "SHP108": "odd-head",
     "SHP109": "vocab-below-bytes",
     "SHP110": "missing-special",

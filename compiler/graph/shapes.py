@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..units import digits, is_currency
 from .blocks.arch import Arch
+from .blocks.calls import Convex
 from .blocks.cluster import Cluster
+from .blocks.distill import Distill
 from .blocks.init import Init
+from .blocks.merge import Merge
 from .blocks.pipeline import Pipeline
+from .blocks.sft import Sft
 from .blocks.tokenizer import Tokenizer
 from .counts import head_dim, kv_heads
 from .letters import letter
@@ -59,6 +65,31 @@ def audit_currencies(clusters: list[Cluster]) -> list[Diagnostic]:
             help = ("give all prices of a spec in one currency; nothing is converted",)
             found.append(letter("UNI108", headline, cluster.span("price"), currency, also=also, help=help))
     return found
+
+
+def audit_merge(merge: Merge) -> list[Diagnostic]:
+    """Every model has a weight, and the weights are a whole."""
+    weights = [weight for weight in merge.weights if isinstance(weight, Fraction)]
+    if len(weights) != len(merge.weights) or (len(weights) == len(merge.of) and sum(weights) == 1):
+        return []
+    if len(weights) != len(merge.of):
+        headline = f"`{merge.address}` merges {len(merge.of)} models and weighs {len(weights)}"
+        also = (Label(merge.span("of"), "the models"),)
+        return [letter("SHP107", headline, merge.span("weights"), also=also)]
+    headline = f"the weights of `{merge.address}` add up to {float(sum(weights)) * 100:.6g}%"
+    help = ("let them add up to 100%, or write `weights = uniform`",)
+    return [letter("SHP107", headline, merge.span("weights"), help=help)]
+
+
+def audit_convex(stage: Distill | Sft) -> list[Diagnostic]:
+    """The truth and the teacher's guess share the loss between them."""
+    target = stage.target
+    if not isinstance(target, Convex) or target.label + target.teacher_top1 == 1:
+        return []
+    whole = float(target.label + target.teacher_top1) * 100
+    headline = f"the weights of `{stage.address}`'s target add up to {whole:.6g}%"
+    also = (Label(target.span("teacher_top1")),)
+    return [letter("SHP107", headline, target.span("label"), also=also, help=("let them add up to 100%",))]
 
 
 def audit_folders(pipeline: Pipeline) -> list[Diagnostic]:

@@ -13,9 +13,12 @@ from ..diagnostics.diagnostic import Diagnostic, Severity
 from ..text import Span
 from .blocks.arch import Arch
 from .blocks.cluster import Cluster
+from .blocks.distill import Distill
 from .blocks.init import Init
+from .blocks.merge import Merge
 from .blocks.mix import Mix
 from .blocks.pipeline import Pipeline
+from .blocks.sft import Sft
 from .blocks.tokenizer import Tokenizer
 from .blocks.trained import Trained
 from .build import Builder
@@ -27,7 +30,15 @@ from .names import Scope
 from .profile import Profile
 from .scale import Scaler, scaling
 from .schema import Block
-from .shapes import audit_arch, audit_currencies, audit_folders, audit_tokenizer, audit_vocab
+from .shapes import (
+    audit_arch,
+    audit_convex,
+    audit_currencies,
+    audit_folders,
+    audit_merge,
+    audit_tokenizer,
+    audit_vocab,
+)
 from .shares import audit
 
 
@@ -155,6 +166,9 @@ def _audits(graph: Graph) -> list[Diagnostic]:
                 found += audit_vocab(block, graph)
             case Trained():
                 found += graph.derived.audit_curves(block)
+                found += audit_convex(block) if isinstance(block, Distill | Sft) else []
+            case Merge():
+                found += audit_merge(block)
             case Mix():
                 found += audit(block, graph.blocks.get)
             case _:

@@ -18,7 +18,7 @@ init newborn { arch = small;  tokenizer = words }
 train first { from = newborn;  data = web;  tokens = 15.6B;  context = 1k;  batch = 64Ki;  lr = 1e-3 ~> 1e-4 by end }
 train other { from = first;  data = web;  tokens = 800M;  batch = 64Ki;  lr = first.lr.end }
 corpus more { source = builtin("code") }
-train switched like first { from = first;  data = web -> more at 50% }
+train switched like first { from = first;  data = web -> more at 50%;  batch = 8 sequences -> 64Ki at 50% }
 bench reads { suite = perplexity(web) }
 bench asks  { suite = needle() }
 """
@@ -46,6 +46,7 @@ def verdicts(journey) -> list[Verdict]:
         ("not (1 == 2) and (1 < 2 or 2 < 1)", Verdict.HOLDS),
         ("first == first", Verdict.HOLDS),
         ("first.data == web", Verdict.HOLDS),
+        ("switched.batch.start == 8 sequences and switched.batch.end == 64Ki tokens", Verdict.HOLDS),
         ("switched.data.end == more and switched.data.at(10%) == web", Verdict.HOLDS),
         ("switched.data.end == web", Verdict.FALSE),
         ("first == other", Verdict.FALSE),

@@ -183,6 +183,8 @@ def test_only_the_profiles_asked_for_are_looked_at(tmp_path):
         ("set words.vocab = 1k tokens", "UNI103"),
         ("set corpse[*].tokens = 1B", "PRF101"),
         ("arch smal { layers = 1 }", "PRF101"),
+        ("small { layers = 1 }", "PRF101"),
+        ("set small = 1", "PRF101"),
         ("mix small { web = 100% }", "PRF101"),
         ("scale toknes by 1/2", "PRF103"),
         ("scale tokens by 0", "UNI107"),
