@@ -12,7 +12,6 @@ from importlib.resources import files
 
 from ..front import ast, parse
 from ..front.stumbles import STUMBLES, Stumble
-from ..graph.letters import CODES
 from ..text import Source
 from ..units import BINARY, DECIMAL, KINDS, Misfit, Quantity, digits, name, read
 
@@ -92,8 +91,3 @@ def _waiting(found: Quantity) -> str:
     if found.prefix in ("k", "M"):
         told += f"; {digits(found.value * 2 ** (10 if found.prefix == 'k' else 20))} of {context.name}"
     return f"{told}\n"
-
-
-def unwritten() -> list[str]:
-    """Codes that have no page."""
-    return [one for one in CODES if one not in pages()]
