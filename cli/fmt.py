@@ -10,7 +10,7 @@ import click
 
 from ..compiler.diagnostics.diagnostic import Diagnostic
 from ..compiler.text import Source
-from .options import colour, no_such, show_letters, spec_files
+from .options import colour, find_specs, no_such, show_letters, spec_files
 
 
 @click.command("fmt", short_help="Make it tidy.")
@@ -29,7 +29,7 @@ def verb(ctx: click.Context, paths: tuple[str, ...], only_check: bool, as_diff: 
     if paths == ("-",):
         ctx.exit(_stdin(only_check, as_diff, color))
     changed, kept, broken = 0, 0, 0
-    for path in _files(paths):
+    for path in find_specs(paths, below=True):
         source, text, letters = _tidy(path)
         if text is None:
             show_letters(letters, color)
@@ -41,20 +41,6 @@ def verb(ctx: click.Context, paths: tuple[str, ...], only_check: bool, as_diff: 
             _change(path, source, text, only_check, as_diff)
     _say(changed, kept, broken, only_check or as_diff)
     ctx.exit(int(bool(broken or (changed and (only_check or as_diff)))))
-
-
-def _files(paths: tuple[str, ...]) -> list[str]:
-    """The files meant; folders with everything below them."""
-    found: list[str] = []
-    for path in paths or (["specs"] if Path("specs").is_dir() else ["."]):
-        if Path(path).is_dir():
-            inside = sorted(str(file) for file in Path(path).rglob("*.lehr"))
-            if not inside:
-                raise click.UsageError(f"there is no .lehr file in {path}")
-            found += inside
-        else:
-            found.append(path)
-    return found
 
 
 def _tidy(path: str) -> tuple[Source, str | None, list[Diagnostic]]:

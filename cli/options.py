@@ -91,12 +91,12 @@ def _files(begun: str) -> list[str]:
     return [one for one in named if one.startswith(begun)]
 
 
-def find_specs(paths: Sequence[str]) -> list[str]:
-    """The spec files meant: those named, those in named folders, or those in `specs/`."""
+def find_specs(paths: Sequence[str], below: bool = False) -> list[str]:
+    """The spec files meant: those named, those in named folders (and all `below` them), or those in `specs/`."""
     found: list[str] = []
     for path in paths or (["specs"] if Path("specs").is_dir() else ["."]):
         if Path(path).is_dir():
-            inside = sorted(str(file) for file in Path(path).glob("*.lehr"))
+            inside = sorted(str(file) for file in Path(path).glob("**/*.lehr" if below else "*.lehr"))
             if not inside:
                 raise click.UsageError(f"there is no .lehr file in {path}")
             found += inside

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
 from typing import Any, cast
 
 from ..diagnostics.diagnostic import Diagnostic
@@ -57,7 +56,7 @@ class Reach:
         if block is None or schema is None:
             return HOLE
         derived, fields = DERIVED.get(ref.kind, {}), schema.fields()
-        is_set = name.text in fields and getattr(block, _attribute(schema, name.text)) is not None
+        is_set = name.text in fields and block.value(name.text) is not None
         if name.text in derived and not is_set:
             found = derived[name.text](self.derived, block)
             if isinstance(found, dict):
@@ -69,7 +68,7 @@ class Reach:
         return self._say(unknown("NAM102", headline, name.span, "", (*fields, *derived)))
 
     def _field(self, block: Block, name: ast.Name, holds: Holds) -> Any:
-        value = getattr(block, _attribute(type(block), name.text))
+        value = block.value(name.text)
         if value is None and isinstance(block, Trained) and name.text in ("context", "rope"):
             value = self.derived.context(block) if name.text == "context" else self.derived.rope(block)
         if value is None:
@@ -87,11 +86,10 @@ class Reach:
             return self._say(unknown("NAM102", headline, name.span, "", of.by_corpus))
         if isinstance(of, Timeline) and name.text in ("start", "end"):
             return of.start if name.text == "start" else of.values[-1][0]
-        schema = type(of) if isinstance(of, Schema) else Schema
-        fields = schema.fields()
-        if name.text not in fields:
+        fields = type(of).fields() if isinstance(of, Schema) else {}
+        if not isinstance(of, Schema) or name.text not in fields:
             return self._say(unknown("NAM102", f"this has no `{name.text}`", name.span, "", fields))
-        value = getattr(of, _attribute(schema, name.text))
+        value = of.value(name.text)
         if value is None:
             return self._say(letter("NAM102", f"`{name.text}` is not set", name.span))
         return _as_quantity(value, fields[name.text][1])
@@ -187,8 +185,3 @@ def _as_quantity(value: Any, holds: Holds) -> Any:
     if isinstance(value, tuple):
         return tuple(_as_quantity(item, holds) for item in cast("tuple[Any, ...]", value))
     return value
-
-
-@cache
-def _attribute(schema: type[Schema], field: str) -> str:
-    return next(name for name, info in schema.model_fields.items() if (info.alias or name) == field)

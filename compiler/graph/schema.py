@@ -94,6 +94,16 @@ class Schema(BaseModel):
                 found[info.alias or name] = (info, holds)
         return found
 
+    def value(self, field: str) -> Any:
+        """What a field came to, by the name that a spec writes."""
+        return getattr(self, type(self)._attributes()[field])
+
+    @classmethod
+    @cache
+    def _attributes(cls) -> dict[str, str]:
+        """The attribute of each field; they differ where a field is called like a word of Python."""
+        return {info.alias or name: name for name, info in cls.model_fields.items()}
+
     def span(self, field: str) -> Span:
         """Where a field's value stands, or the block's header where it was left out."""
         return self.spans.get(field, self.header)

@@ -28,14 +28,10 @@ def stage(view: View, address: str) -> list[Row] | None:
     rows = [
         row
         for name, (info, holds) in type(block).fields().items()
-        for row in [_field(block, name, getattr(block, _attribute(type(block), name)), holds, info.default)]
+        for row in [_field(block, name, block.value(name), holds, info.default)]
         if row
     ]
     return [*rows, *_derived(view, block), *_phases(view, block)]
-
-
-def _attribute(schema: type[Schema], field: str) -> str:
-    return next(name for name, info in schema.model_fields.items() if (info.alias or name) == field)
 
 
 def _field(block: Block, name: str, value: Any, holds: Holds, default: Any) -> Row | None:
@@ -126,7 +122,7 @@ def spell(value: Any, holds: Holds | None = None) -> str:
 
 def _schema(of: Schema) -> str:
     said = [
-        f"{name} {spell(getattr(of, _attribute(type(of), name)), holds)}"
+        f"{name} {spell(of.value(name), holds)}"
         for name, (_, holds) in type(of).fields().items()
         if name in of.spans
     ]
