@@ -36,6 +36,17 @@ class Bodies:
             inherited = self.body(*base, (*trail, statement))
             own = [(inner, where) for inner, where in inherited if _key(inner) not in named] + own
         for edit in self.edits.of(statement):
+            named = (
+                next((inner for inner, _ in own if _key(inner) == edit.path[0].text), None)
+                if edit.path
+                else None
+            )
+            if len(edit.path) > 1 and isinstance(named, ast.Field):
+                first = edit.path[0]
+                headline = f"`{first.text}` is a name here, and not a block that could be edited"
+                help = (f"set the field in `{named.value.span.text}` itself",)
+                self.say(letter("PRF101", headline, first.span, help=help))
+                continue
             own = _edited(own, edit.path, edit.statement, edit.scope)
         return own
 

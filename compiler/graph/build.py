@@ -289,4 +289,4 @@ class Builder:
             headline = f"a {block.kind} is not measured, so it requires nothing"
             self._say(letter("NAM110", headline, required[0][0].span))
             return ()
-        return gates(required, type(block), self)
+        return gates(required, block, self)

@@ -112,8 +112,10 @@ def judge_again(first: Claim, edited: Builder, scaled: Builder, unfloored: Calla
     node, scope = first.node, first.scope
     if first.verdict is not Verdict.HOLDS:
         return first
+    heard = len(edited.letters)
     at_full_scale = judge(node, scope, edited)
-    if _is_absolute(node, scope) or at_full_scale.sides != first.sides:
+    if _is_absolute(first) or at_full_scale.sides != first.sides:
+        del edited.letters[heard:]  # a claim that is not asked says nothing
         return Claim(node, scope, Verdict.NOT_ASKED, first.sides)
     found = judge(node, scope, scaled)
     if found.verdict is not Verdict.FALSE:
@@ -142,7 +144,7 @@ def unasked(claims: Sequence[Claim]) -> list[Diagnostic]:
     if not silent:
         return []
     labels = [
-        Label(one.node.claim.span, "names amounts" if _is_absolute(one.node, one.scope) else "was replaced")
+        Label(one.node.claim.span, "names amounts" if _is_absolute(one) else "was replaced")
         for one in silent.values()
     ]
     headline = f"{len(labels)} claims are not asked" if len(labels) > 1 else "a claim is not asked"
@@ -150,9 +152,29 @@ def unasked(claims: Sequence[Claim]) -> list[Diagnostic]:
     return [letter("PRF302", headline, labels[0].span, labels[0].text, also=labels[1:], notes=notes)]
 
 
-def _is_absolute(node: ast.Expect, scope: Scope) -> bool:
+def _is_absolute(claim: Claim) -> bool:
     """Whether an amount is written in the claim, or in a `let` that it reads."""
-    return any(_amounts(part, scope, 0) for part in (node.claim, node.within) if part)
+    node, scope = claim.node, claim.scope
+    if any(_amounts(part, scope, 0) for part in (node.claim, node.within) if part):
+        return True
+    test = node.claim
+    if not isinstance(test, ast.Binary) or len(claim.sides) != 2:
+        return False
+    # A plain number beside a quantity is one of its kind: `steps >= 10_000`.
+    written = zip((test.left, test.right), claim.sides, strict=True)
+    return any(value.dims and value.value and _is_written_out(side, scope, 0) for side, value in written)
+
+
+def _is_written_out(node: Any, scope: Scope, depth: int) -> bool:
+    """Whether an expression is made of numbers alone, lets resolved."""
+    if isinstance(node, ast.Name):
+        found = scope.find(node.text)
+        if found is None or not isinstance(found[0], ast.Let) or depth >= _DEEPEST:
+            return False
+        return _is_written_out(found[0].value, found[1], depth + 1)
+    if isinstance(node, ast.Member | ast.Element | ast.Call):
+        return False
+    return all(_is_written_out(part, scope, depth) for part in _parts(node))
 
 
 def _amounts(node: Any, scope: Scope, depth: int) -> bool:

@@ -95,6 +95,10 @@ class Evaluator:
         match node:
             case ast.Hole():
                 return HOLE
+            case ast.Number(value=value, suffix="", noun="") if holds.kind == "point" and value:
+                number = node.span.text
+                bare = Misfit("UNI101", f"a place along a stage has a unit, and {number} has none")
+                return self._checked(replace(bare, instead=(f"{number} steps", f"{number}%")), node.span)
             case ast.Number():
                 return self._checked(read(node.value, node.suffix, node.noun), node.span)
             case ast.Name():

@@ -164,7 +164,7 @@ class Filler:
             return HOLE, span
         evaluator = Evaluator(self.world, scope)
         found = evaluator.fit(evaluator.value(value, holds), holds, span, name)
-        if holds.moves and found is not HOLE and not isinstance(found, Timeline):
+        if holds.moves and found is not HOLE and not isinstance(found, Timeline | Schema):
             found = Timeline(found, (), span)
         return found, span
 

@@ -13,24 +13,24 @@ from .fill import Nested
 from .letters import letter, misfit
 from .names import Scope
 from .schema import Block, Holds
-from .values import HOLE, Formula, Gate
+from .values import HOLE, Formula, Gate, Timeline
 
 _POINT = Holds(kind="point")
 _MOVING = ("context", "batch", "rope", "data")
 
 
 def gates(
-    required: list[tuple[ast.Statement | Nested, Scope]], schema: type[Block], world: World
+    required: list[tuple[ast.Statement | Nested, Scope]], block: Block, world: World
 ) -> tuple[Gate, ...]:
     """The gates of one stage; a faulty one is a letter."""
     made = [
-        _gate(one, schema, Evaluator(world, scope)) for one, scope in required if isinstance(one, ast.Require)
+        _gate(one, block, Evaluator(world, scope)) for one, scope in required if isinstance(one, ast.Require)
     ]
     return tuple(gate for gate in made if gate)
 
 
-def _gate(node: ast.Require, schema: type[Block], evaluator: Evaluator) -> Gate | None:
-    at = _at(node, schema, evaluator)
+def _gate(node: ast.Require, block: Block, evaluator: Evaluator) -> Gate | None:
+    at = _at(node, block, evaluator)
     value, slack = evaluator.value(node.claim), within(node.within, evaluator)
     if value is HOLE or at is HOLE or slack is None:
         return None
@@ -42,16 +42,26 @@ def _gate(node: ast.Require, schema: type[Block], evaluator: Evaluator) -> Gate 
     return Gate(value.op, value.left, value.right, slack, at, node.claim.span.text, node.span)
 
 
-def _at(node: ast.Require, schema: type[Block], evaluator: Evaluator) -> Any:
+def _at(node: ast.Require, block: Block, evaluator: Evaluator) -> Any:
     """When it is measured: each time a field moves, or at a point of the stage."""
-    at = node.at
-    if isinstance(at, ast.Name) and at.text in _MOVING and issubclass(schema, Trained):
-        return at.text
-    if not issubclass(schema, Trained) and not (isinstance(at, ast.Name) and at.text == "end"):
-        headline = f"a {schema.kind} is measured when it is there: `at end`"
-        evaluator.world.letters.append(letter("CLM103", headline, at.span))
+    at, letters = node.at, evaluator.world.letters
+    if not isinstance(block, Trained):
+        if isinstance(at, ast.Name) and at.text == "end":
+            return Quantity(Fraction(1))
+        letters.append(letter("CLM103", f"a {block.kind} is measured when it is there: `at end`", at.span))
         return HOLE
-    return evaluator.fit(evaluator.value(at, _POINT), _POINT, at.span)
+    if isinstance(at, ast.Name) and at.text in _MOVING:
+        line = block.reads if at.text == "data" else block.value(at.text)
+        if isinstance(line, Timeline) and line.moves:
+            return at.text
+        headline = f"`{at.text}` of `{block.address}` never moves, so this is never measured"
+        letters.append(letter("CLM103", headline, at.span, help=("write `at end`",)))
+        return HOLE
+    point = evaluator.fit(evaluator.value(at, _POINT), _POINT, at.span)
+    if isinstance(point, Quantity) and point.dims == () and point.value > 1:
+        letters.append(letter("CLM103", "this lies behind the end of the stage", at.span))
+        return HOLE
+    return point
 
 
 def within(node: ast.Expr | None, evaluator: Evaluator) -> Fraction | None:

@@ -31,6 +31,8 @@ class Stretch:
     sequences: int
     rope: Fraction
     data: Ref | Portion | None
+    meant: Fraction
+    """Tokens that the stretch stands for; a profile's floor may have lengthened it beyond those."""
 
     @property
     def source(self) -> str | None:
@@ -75,10 +77,25 @@ class Course:
 
     def _place_of_tokens(self, tokens: Fraction) -> Fraction:
         for stretch in self.stretches:
-            if tokens <= stretch.tokens or stretch is self.stretches[-1]:
-                return stretch.start + tokens / stretch.step_tokens
-            tokens -= stretch.tokens
+            if tokens <= stretch.meant or stretch is self.stretches[-1]:
+                inside = tokens / stretch.meant * stretch.steps if stretch.meant else Fraction(0)
+                return stretch.start + inside
+            tokens -= stretch.meant
         return Fraction(0)
+
+    def share(self, steps: Fraction) -> Fraction:
+        """A place in steps as a share of the stage, as percent of it mean: of its tokens where those are its length."""
+        if self.length.dims != TOKENS:
+            return steps / self.steps
+        tokens = Fraction(0)
+        for stretch in self.stretches:
+            inside = min(steps - stretch.start, Fraction(stretch.steps))
+            if stretch is self.stretches[-1]:
+                inside = steps - stretch.start
+            if inside <= 0:
+                break
+            tokens += inside * stretch.step_tokens
+        return tokens / self.length.value
 
 
 def nearest_step(place: Fraction) -> int:
@@ -164,9 +181,10 @@ class _Walk:
             return
         rope, data = self._value("rope"), self._value("data")
         base = rope.value if rope is not None else Fraction(0)
-        self.stretches.append(Stretch(self.steps, raised, context, int(sequences), base, data))
+        gone = Fraction(steps) if raised == steps else max(exactly, Fraction(0))
+        meant = gone * step[TOKENS]
+        self.stretches.append(Stretch(self.steps, raised, context, int(sequences), base, data, meant))
         self.steps += raised
-        gone = Fraction(steps) if raised == steps else exactly
         for dims in self.clock:
             self.clock[dims] += gone * step[dims]
 

@@ -96,12 +96,11 @@ def _floor(statement: ast.Scale, evaluator: Evaluator) -> Quantity | None:
     """A least length in steps, or a least value of the kind itself."""
     node = statement.floor
     assert node is not None
+    letters = evaluator.world.letters
     value = evaluator.value(node)
     if not isinstance(value, Quantity):
-        return None
-    if value.dims == STEPS:
-        return value
-    least = settle(value, KINDS[statement.kind.text])
+        return None if value is HOLE else _say(letters, letter("UNI103", "a floor is a number", node.span))
+    least = settle(value, KINDS["steps" if value.dims == STEPS else statement.kind.text])
     if isinstance(least, Misfit):
         return _say(evaluator.world.letters, misfit(least, node.span, "floor"))
     return least

@@ -10,8 +10,8 @@ from typing import Any, cast
 from ..diagnostics.diagnostic import Diagnostic
 from ..front import ast
 from ..text import Span
+from ..units import EXAMPLES, TOKENS, Misfit, Quantity, alike
 from ..units import KINDS as UNIT_KINDS
-from ..units import Misfit, Quantity, alike
 from .attributes import DERIVED
 from .blocks import KINDS
 from .blocks.trained import Trained
@@ -20,7 +20,8 @@ from .evaluate import Evaluator
 from .letters import letter, misfit, unknown
 from .names import Scope
 from .schema import Block, Holds, Schema
-from .values import HOLE, Bound, Ref, Score, Timeline, is_open
+from .sizes import examples, tokens
+from .values import HOLE, Bound, Fact, Portion, Ref, Score, Timeline, is_open
 
 _POINT = Holds(kind="point")
 
@@ -84,6 +85,10 @@ class Reach:
                 return of.by_corpus[name.text]
             headline = f"nothing is drawn from `{name.text}`"
             return self._say(unknown("NAM102", headline, name.span, "", of.by_corpus))
+        if isinstance(of, Portion) and name.text in ("examples", "tokens"):
+            found = (examples if name.text == "examples" else tokens)(of, self.get)
+            dims = EXAMPLES if name.text == "examples" else TOKENS
+            return Quantity(found, dims) if isinstance(found, Fraction) else found or Fact(of.of, name.text)
         if isinstance(of, Timeline) and name.text in ("start", "end"):
             return of.start if name.text == "start" else of.values[-1][0]
         fields = type(of).fields() if isinstance(of, Schema) else {}

@@ -16,6 +16,7 @@ from ..units import EXAMPLES, STEPS, TOKENS, Quantity
 from .blocks.mix import Mix
 from .blocks.trained import Trained
 from .derive import Derived
+from .phases import Course
 from .profile import Scale
 from .schema import Block, Holds, Schema
 from .tracks import Scaling
@@ -42,11 +43,8 @@ class Scaler:
 
     def block(self, block: Block) -> Block:
         """The block with its fields scaled, and what was done to each in `changes`."""
-        steps = None
-        if isinstance(block, Trained):
-            course = self.full.course(block)
-            steps = course.steps if course else None
-        scaled = _Fields(self, steps).of(block)
+        course = self.full.course(block) if isinstance(block, Trained) else None
+        scaled = _Fields(self, course).of(block)
         if isinstance(block, Mix):
             points = _Fields(self, None)
             scaled = block.model_copy(
@@ -68,10 +66,10 @@ class Scaler:
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """The fields of one block; `steps` is its length at full scale."""
+    """The fields of one block; `course` is a stage's at full scale."""
 
     scaler: Scaler
-    steps: int | None
+    course: Course | None
 
     def of(self, schema: Schema) -> Schema:
         update: dict[str, Any] = {}
@@ -107,7 +105,7 @@ class _Fields:
 
     def _number(self, value: Any, holds: Holds) -> Any:
         if holds.kind in ("point", "interval") and isinstance(value, Quantity):
-            return self._point(value)
+            return self._point(value) if holds.kind == "point" else self._interval(value)
         kind = _scaled_kind(holds.kind)
         if kind not in self.scaler.scales or isinstance(value, bool):
             return value
@@ -132,9 +130,18 @@ class _Fields:
         return replace(leg, point=self._point(leg.point)) if isinstance(leg.point, Quantity) else leg
 
     def _point(self, point: Quantity) -> Quantity:
-        """A place along a stage, or the way between two: tokens scale; steps keep their share of it."""
-        if point.dims == STEPS and self.steps:
-            return Quantity(point.value / self.steps)
+        """A place along a stage: tokens scale; steps keep their share of it."""
+        if point.dims == STEPS and self.course:
+            return Quantity(self.course.share(point.value))
+        return self._by_factor(point)
+
+    def _interval(self, every: Quantity) -> Quantity:
+        """The way between two events: tokens scale; steps keep their share of all steps."""
+        if every.dims == STEPS and self.course:
+            return Quantity(every.value / self.course.steps)
+        return self._by_factor(every)
+
+    def _by_factor(self, point: Quantity) -> Quantity:
         factor = self.scaler.factor(_KIND_OF[point.dims]) if point.dims else Fraction(1)
         return replace(point, value=point.value * factor)
 

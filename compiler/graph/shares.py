@@ -76,6 +76,11 @@ def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
     ]
     if curved:
         return curved
+    misplaced = _audit_points(mix)
+    if misplaced:
+        return misplaced
+    if _has_places(mix):
+        return []  # where its points fall is known on the stages that use it: `audit_use`
     twice = [name for name, line in mix.shares.items() if line.moves and _moves(name, blocks)]
     if twice:
         return [
@@ -130,6 +135,58 @@ def _is_ring(source: str, blocks: Blocks, trail: tuple[str, ...]) -> bool:
     if source in trail:
         return True
     return isinstance(mix, Mix) and any(_is_ring(name, blocks, (*trail, source)) for name in mix.shares)
+
+
+def audit_use(course: Course, blocks: Blocks, stage: str) -> list[Diagnostic]:
+    """Mixes with points in tokens or steps, on the stage that uses them: only there is it known where those fall."""
+    for group in groups(course):
+        source = group[0].source
+        mix = blocks(source) if source else None
+        if not isinstance(mix, Mix) or not _has_places(mix):
+            continue
+        for diet in diets(mix.address, blocks, group[0].start, course, group[-1].end):
+            for step, shares in ((diet.start, diet.first), (diet.end, diet.last)):
+                total = sum(shares.values(), start=Fraction(0))
+                if total != 1 or min(shares.values()) < 0:
+                    return [_unbalanced_in(mix, stage, step, shares, total)]
+    return []
+
+
+def _has_places(mix: Mix) -> bool:
+    return any(leg.point.dims != () for line in mix.shares.values() for leg in line.legs)
+
+
+def _unbalanced_in(mix: Mix, stage: str, step: int, shares: Place, total: Fraction) -> Diagnostic:
+    wide = max(len(name) for name in (*shares, "together"))
+    rows = [f"{name.ljust(wide)}  {_percent(share).rjust(8)}" for name, share in shares.items()]
+    rows.append(f"{'together'.ljust(wide)}  {_percent(total).rjust(8)}")
+    headline = f"the shares of mix `{mix.address}` add up to {_percent(total)} at step {step} of `{stage}`"
+    if total == 1:
+        headline = f"a share of mix `{mix.address}` falls below 0 at step {step} of `{stage}`"
+    also = tuple(Label(mix.span(name)) for name in mix.shares)
+    help = ("let one share be `rest`, or write all points in one unit",)
+    return letter(
+        "DAT102", headline, also[-1].span, also=also[:-1], notes=tuple(rows), help=help, stage=stage
+    )
+
+
+def _audit_points(mix: Mix) -> list[Diagnostic]:
+    """Points in percent of the stretch: in order, and not behind its end."""
+    found: list[Diagnostic] = []
+    for name, line in mix.shares.items():
+        before = Fraction(0)
+        for leg in line.legs:
+            if leg.point.dims != ():
+                break
+            place = leg.point.value
+            if place < before:
+                headline = f"the share of `{name}` goes back in time"
+                found.append(letter("SCH102", headline, leg.point_span, "before the point that precedes it"))
+            elif place > 1 or (place == 1 and not leg.glides):
+                headline = f"the share of `{name}` would change after the stretch has ended"
+                found.append(letter("SCH103", headline, leg.point_span))
+            before = place
+    return found
 
 
 class _Axis:

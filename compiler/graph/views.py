@@ -39,7 +39,7 @@ from .shapes import (
     audit_tokenizer,
     audit_vocab,
 )
-from .shares import audit
+from .shares import audit, audit_use
 
 
 @dataclass
@@ -166,6 +166,8 @@ def _audits(graph: Graph) -> list[Diagnostic]:
                 found += audit_vocab(block, graph)
             case Trained():
                 found += graph.derived.audit_curves(block)
+                course = graph.derived.course(block)
+                found += audit_use(course, graph.blocks.get, block.address) if course else []
                 found += audit_convex(block) if isinstance(block, Distill | Sft) else []
             case Merge():
                 found += audit_merge(block)

@@ -10,7 +10,7 @@ from ..text import Span
 from ..units import Quantity, show
 from .letters import letter
 from .schema import Holds
-from .values import Fact, Pick, Portion, Ref, Score, Timeline
+from .values import Fact, Interval, Pick, Portion, Ref, Score, Timeline
 
 
 def told(value: Any) -> str:
@@ -31,6 +31,10 @@ def spell(value: Any) -> str:
             return show(value).replace(" ", "")
         case Ref():
             return value.address
+        case bool():
+            return str(value).lower()
+        case Interval(low=low, high=high):
+            return f"{spell(low)}..{spell(high)}"
         case _:
             return str(value)
 

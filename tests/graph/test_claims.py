@@ -98,7 +98,10 @@ def test_gates_and_claims_about_scores_go_into_the_plan(journey):
 @pytest.mark.parametrize(
     ("gate", "expected"),
     [
-        ("require reads <= 5 at context", []),
+        ("context = 1k -> 2k at 50%\n  require reads <= 5 at context", []),
+        ("require reads <= 5 at context", ["CLM103"]),
+        ("require reads <= 5 at 120%", ["CLM103"]),
+        ("require reads <= 5 at 50", ["UNI101"]),
         ("require reads <= 5 at 50%", []),
         ("require reads <= 5 within 5% at 10M", []),
         ("require reads <= 5 within 5 steps at end", ["UNI103"]),

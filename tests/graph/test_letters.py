@@ -63,6 +63,8 @@ def test_one_fault_is_one_letter(stage, fields: str, expected: tuple[str, str]):
         ("mix broken { web = 60%;  code = 43% }", ("DAT102", "43%")),
         ("mix broken { web = 60% ~> 70% by end;  code = 40% }", ("DAT102", "40%")),
         ("mix broken { web = 160%;  code = 0 - 60% }", ("UNI104", "0 - 60%")),
+        ("mix broken { web = 60% -> 40% at 120%;  code = rest }", ("SCH103", "120%")),
+        ("mix broken { web = 60% -> 70% at 50% -> 40% at 20%;  code = rest }", ("SCH102", "20%")),
         ("mix broken { web = 60% ~> 40% by end via cosine;  code = rest }", ("DAT107", "40%")),
         ("mix broken { web = 60%;  small = rest }", ("NAM107", "small")),
         ("mix ring { web = 50%;  ring = rest }", ("LIN101", "mix ring")),
@@ -107,6 +109,19 @@ def test_a_mix_that_stops_adding_up_part_way_shows_the_sum(stage):
     letter = stage(GOOD, more="mix m { web = 60% ~> 63% by 40%;  code = 40% }\n").letters[0]
     assert letter.headline == "the shares of mix `m` add up to 103% at 40% of its stretch"
     assert letter.notes == ("web           63%", "code          40%", "together     103%")
+
+
+def test_a_mix_with_points_in_tokens_is_summed_on_the_stage_that_uses_it(stage):
+    mix = "mix m { web = 60% ~> 40% by 200k;  code = 40% ~> 60% by 400k }\n"
+    (letter,) = stage(GOOD.replace("diet", "m"), more=mix).letters
+    assert (letter.code, letter.stage) == ("DAT102", "grown")
+    assert stage(GOOD, more=mix).letters == []
+
+
+def test_a_name_is_not_edited_as_a_block(stage):
+    more = "optimizer gentle { decay = 0.3 }\n"
+    found = said(stage(GOOD + "\n  optimizer = gentle", "grown.optimizer.clip=3", more=more))
+    assert found == [("PRF101", "optimizer")]
 
 
 def test_stages_in_a_ring_are_a_cycle(stage):

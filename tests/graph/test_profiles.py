@@ -92,9 +92,22 @@ def test_full_scale_is_what_it_was(journey):
 def test_points_in_steps_keep_their_share_of_the_stage(journey):
     found = journey(SPEC + SMALL % "")
     warm_up = block(found, "grown").lr.legs[0].point
-    whole = sum(steps for steps, _, _ in stretches(found, name="full"))
-    assert warm_up.value == Fraction(1000, whole)
+    assert warm_up.value == Fraction(1000 * 64 * 1024, 10**9)
     assert warm_up.dims == ()
+
+
+def test_points_in_steps_keep_their_order_among_points_in_tokens(journey):
+    found = journey(SPEC.replace("4k at 100M", "4k at 8k steps") + SMALL % "")
+    full, small = stretches(found, name="full"), stretches(found)
+    assert [size for _, size, _ in small] == [size // 64 for _, size, _ in full]
+
+
+def test_points_of_rates_move_with_the_phases_that_a_floor_lengthens(journey):
+    spec = SPEC.replace("0 ~> 1e-3 by 1k steps ~> 1e-4 by end via cosine", "0 ~> 1e-3 by 10% ~> 1e-4 by end")
+    found = journey(spec + (SMALL % "").replace("1e-5", "1e-7"))
+    course = view(found).graph.derived.course(block(found, "grown"))
+    first, _ = block(found, "grown").lr.legs
+    assert course.place(first.point) == course.stretches[0].end
 
 
 def test_intervals_in_steps_keep_their_share_too(journey):
@@ -185,6 +198,8 @@ def test_only_the_profiles_asked_for_are_looked_at(tmp_path):
         ("arch smal { layers = 1 }", "PRF101"),
         ("small { layers = 1 }", "PRF101"),
         ("set small = 1", "PRF101"),
+        ("scale tokens by 1/2 floor 2.5 steps", "UNI105"),
+        ('scale tokens by 1/2 floor "a"', "UNI103"),
         ("mix small { web = 100% }", "PRF101"),
         ("scale toknes by 1/2", "PRF103"),
         ("scale tokens by 0", "UNI107"),
@@ -251,6 +266,21 @@ def test_a_claim_that_only_a_floor_breaks_is_bent(journey):
     found = journey(SPEC + first + other + "expect first.steps == 50% of other.steps within 2%\n" + profile)
     assert [one.verdict for one in view(found).claims] == [Verdict.BENT]
     assert ("PRF301", "small") in codes(found)
+
+
+def test_plain_numbers_beside_quantities_are_amounts_too(journey):
+    claims = "expect grown.steps >= 10_000\nlet want = 15_259\nexpect grown.steps == want within 30%\n"
+    assert [one.verdict for one in view(journey(SPEC + claims + SMALL % "")).claims] == [
+        Verdict.NOT_ASKED
+    ] * 2
+
+
+def test_a_claim_about_a_round_that_the_profile_has_not_is_not_asked(journey):
+    spec = SPEC.replace("param wide", "param turns: count = 2\nparam wide") + LOOP.replace("1..2", "1..turns")
+    found = journey(
+        spec + "expect post[2].next_one.params == grown.params\nprofile small { set turns = 1 }\n"
+    )
+    assert [one.verdict for one in view(found).claims] == [Verdict.NOT_ASKED]
 
 
 def test_a_let_keeps_its_constants(journey):
