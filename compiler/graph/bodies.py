@@ -24,16 +24,24 @@ class Bodies:
     edits: Edits
     say: Callable[[Diagnostic], Any]
 
-    def body(self, statement: ast.Block, scope: Scope, trail: tuple[ast.Block, ...] = ()) -> Body:
-        """The block's statements with its edits; those of the block that it is `like` come first and give way."""
+    def body(self, statement: ast.Block, scope: Scope, trail: tuple[ast.Block, ...] = ()) -> Body | None:
+        """The block's statements with its edits; those of the block that it is `like` come first and give way.
+
+        None where that one failed: then nothing can be said of this one.
+        """
         own: Body = [(inner, scope) for inner in statement.body]
-        base = self._like(statement, scope) if statement.like else None
-        if base and any(base[0] is one for one in (*trail, statement)):
-            last = statement.like[-1]
-            self.say(letter("LIN101", f"`{last.text}` is like itself", last.span))
-        elif base:
-            named = {_key(inner) for inner, _ in own}
+        if statement.like:
+            base = self._like(statement, scope)
+            if base is None:
+                return None
+            if any(base[0] is one for one in (*trail, statement)):
+                last = statement.like[-1]
+                self.say(letter("LIN101", f"`{last.text}` is like itself", last.span))
+                return None
             inherited = self.body(*base, (*trail, statement))
+            if inherited is None:
+                return None
+            named = {_key(inner) for inner, _ in own}
             own = [(inner, where) for inner, where in inherited if _key(inner) not in named] + own
         for edit in self.edits.of(statement):
             named = (

@@ -272,6 +272,8 @@ class Builder:
             return None, []
         filler = Filler(self, f"{kind.text} {name_of(statement).text}")
         body, header = self._bodies.body(statement, scope), statement.header or kind.span
+        if body is None:
+            return None, []
         own: Body = [(part, where) for part, where in body if not isinstance(part, ast.Require)]
         required: Body = [(part, where) for part, where in body if isinstance(part, ast.Require)]
         extra = {"address": address, "doc": statement.doc}

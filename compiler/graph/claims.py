@@ -1,8 +1,9 @@
 """`expect`: claims that the compiler proves, or answers with a letter.
 
 A claim is judged at full scale.  Under a profile it is judged again where its
-literals are pure ratios and nothing that it reads was replaced; what fails there
-only because of a floor is bent, and what cannot be judged is not asked.
+literals are pure ratios and nothing that it reads was replaced.  Ratios are kept by
+scaling, so what fails there fails for a floor or for whole steps: it is bent.  What
+cannot be judged is not asked.
 """
 
 from __future__ import annotations
@@ -120,13 +121,19 @@ def judge_again(first: Claim, edited: Builder, scaled: Builder, unfloored: Calla
     found = judge(node, scope, scaled)
     if found.verdict is not Verdict.FALSE:
         return found
-    if judge(node, scope, unfloored()).verdict is not Verdict.HOLDS or found.said is None:
+    if found.said is None:
         return found
-    notes = (*found.said.notes, "it would hold without the floors")
+    floors = judge(node, scope, unfloored()).verdict is Verdict.HOLDS
+    why = (
+        "it would hold without the floors"
+        if floors
+        else "its stages are too short for whole steps to keep it"
+    )
+    notes = (*found.said.notes, why)
     labels = found.said.labels
     bent = letter(
         "PRF301",
-        "this claim is bent by a floor",
+        "this claim is bent",
         labels[0].span,
         labels[0].text,
         also=labels[1:],

@@ -17,7 +17,7 @@ from .letters import letter, unknown
 from .names import Scope
 from .values import HOLE, Interval
 
-MOST = 20_000
+MOST = 10_000
 """Blocks that the loops of a spec may unroll to, all together."""
 
 
