@@ -291,4 +291,5 @@ class Builder:
             headline = f"a {block.kind} is not measured, so it requires nothing"
             self._say(letter("NAM110", headline, required[0][0].span))
             return ()
-        return gates(required, block, self)
+        profiles_own = {id(edit.statement) for edits in self.edits.blocks.values() for edit in edits}
+        return gates(required, block, self, profiles_own)

@@ -1,9 +1,8 @@
 """`expect`: claims that the compiler proves, or answers with a letter.
 
 A claim is judged at full scale.  Under a profile it is judged again where its
-literals are pure ratios and nothing that it reads was replaced.  Ratios are kept by
-scaling, so what fails there fails for a floor or for whole steps: it is bent.  What
-cannot be judged is not asked.
+literals are pure ratios and nothing that it reads was replaced; what fails there
+only because of a floor is bent, and what cannot be judged is not asked.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from .evaluate import Evaluator, measured
 from .gates import within
 from .letters import letter
 from .names import Scope
-from .values import HOLE, Ref, is_open, scores
+from .values import HOLE, Formula, Ref, is_open, scores
 
 _Test = Callable[[Fraction, Fraction, Fraction], bool]
 _HOLDS: dict[str, _Test] = {
@@ -48,7 +47,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An `expect` and what became of it.  `sides` are its two values, or its one."""
+    """An `expect` and what became of it.
+
+    `sides` are its two values; where it waits for a run, `op` compares them within `slack`.
+    """
 
     node: ast.Expect
     scope: Scope
@@ -56,11 +58,7 @@ class Claim:
     sides: tuple[Any, ...] = ()
     said: Diagnostic | None = None
     slack: Fraction = Fraction(0)
-
-    @property
-    def op(self) -> str:
-        """How the two sides are compared."""
-        return self.node.claim.op if isinstance(self.node.claim, ast.Binary) else "=="
+    op: str = ""
 
 
 def judge(node: ast.Expect, scope: Scope, builder: Builder) -> Claim:
@@ -74,7 +72,7 @@ def judge(node: ast.Expect, scope: Scope, builder: Builder) -> Claim:
     if left is HOLE or right is HOLE or slack is None:
         return Claim(node, scope, Verdict.BROKEN)
     if is_open(left) or is_open(right):
-        return _measured(node, scope, (left, right), slack)
+        return _measured(node, scope, (left, right), slack, test.op)
     if not (isinstance(left, Quantity) and isinstance(right, Quantity)):
         return _settled(node, scope, None, (left == right) == (test.op == "=="))
     pair = alike(left, right)
@@ -87,21 +85,28 @@ def judge(node: ast.Expect, scope: Scope, builder: Builder) -> Claim:
 
 
 def _settled(node: ast.Expect, scope: Scope, value: Any, holds: bool) -> Claim:
+    """A claim without two numbers: it is true as a whole, or waits for a run as a whole."""
     if value is HOLE:
         return Claim(node, scope, Verdict.BROKEN)
+    if isinstance(value, Formula) and value.op in _HOLDS:
+        return _measured(node, scope, (value.left, value.right), op=value.op)
     if is_open(value):
-        return _measured(node, scope, (value,))
+        help = ("say what it should be: `… >= 90%`",)
+        said = letter("CLM105", "this is a number that a run tells, and no claim", node.claim.span, help=help)
+        return Claim(node, scope, Verdict.FALSE, said=said)
     if holds:
         return Claim(node, scope, Verdict.HOLDS)
     said = letter("CLM101", "this claim does not hold", node.claim.span)
     return Claim(node, scope, Verdict.FALSE, said=said)
 
 
-def _measured(node: ast.Expect, scope: Scope, sides: tuple[Any, ...], slack: Fraction = Fraction(0)) -> Claim:
+def _measured(
+    node: ast.Expect, scope: Scope, sides: tuple[Any, ...], slack: Fraction = Fraction(0), op: str = ""
+) -> Claim:
     """A claim that needs a run is a gate; it must say whose scores it means."""
     lonely = [score for score in scores(*sides) if score.model is None]
     if not lonely:
-        return Claim(node, scope, Verdict.AT_RUN_TIME, sides, slack=slack)
+        return Claim(node, scope, Verdict.AT_RUN_TIME, sides, slack=slack, op=op)
     bench = lonely[0].bench.address
     headline = f"`{bench}` of which model?"
     help = (f"write `model.scores.{bench.split('.')[-1]}`, or `require` it in a stage",)
@@ -109,36 +114,25 @@ def _measured(node: ast.Expect, scope: Scope, sides: tuple[Any, ...], slack: Fra
 
 
 def judge_again(first: Claim, edited: Builder, scaled: Builder, unfloored: Callable[[], Builder]) -> Claim:
-    """A claim that holds at full scale, under a profile."""
+    """A claim that holds at full scale, or waits for a run, under a profile."""
     node, scope = first.node, first.scope
-    if first.verdict is not Verdict.HOLDS:
+    if first.verdict not in (Verdict.HOLDS, Verdict.AT_RUN_TIME):
         return first
     heard = len(edited.letters)
     at_full_scale = judge(node, scope, edited)
-    if _is_absolute(first) or at_full_scale.sides != first.sides:
+    if at_full_scale.verdict is Verdict.AT_RUN_TIME:
+        return at_full_scale
+    if _is_absolute(first) or (at_full_scale.verdict, at_full_scale.sides) != (first.verdict, first.sides):
         del edited.letters[heard:]  # a claim that is not asked says nothing
         return Claim(node, scope, Verdict.NOT_ASKED, first.sides)
     found = judge(node, scope, scaled)
-    if found.verdict is not Verdict.FALSE:
+    if found.verdict is not Verdict.FALSE or found.said is None:
         return found
-    if found.said is None:
+    if judge(node, scope, unfloored()).verdict is not Verdict.HOLDS:
         return found
-    floors = judge(node, scope, unfloored()).verdict is Verdict.HOLDS
-    why = (
-        "it would hold without the floors"
-        if floors
-        else "its stages are too short for whole steps to keep it"
-    )
-    notes = (*found.said.notes, why)
-    labels = found.said.labels
-    bent = letter(
-        "PRF301",
-        "this claim is bent",
-        labels[0].span,
-        labels[0].text,
-        also=labels[1:],
-        notes=notes,
-    )
+    at, *others = found.said.labels
+    notes = (*found.said.notes, "it would hold without the floors")
+    bent = letter("PRF301", "this claim is bent by a floor", at.span, at.text, also=others, notes=notes)
     return Claim(node, scope, Verdict.BENT, found.sides, bent)
 
 
@@ -169,7 +163,10 @@ def _is_absolute(claim: Claim) -> bool:
         return False
     # A plain number beside a quantity is one of its kind: `steps >= 10_000`.
     written = zip((test.left, test.right), claim.sides, strict=True)
-    return any(value.dims and value.value and _is_written_out(side, scope, 0) for side, value in written)
+    return any(
+        isinstance(value, Quantity) and value.dims and value.value and _is_written_out(side, scope, 0)
+        for side, value in written
+    )
 
 
 def _is_written_out(node: Any, scope: Scope, depth: int) -> bool:

@@ -56,9 +56,6 @@ class Derived:
         block = self.get(data.address)
         return block.batches if isinstance(block, Preferences) else None
 
-    def examples(self, data: Ref | Portion) -> Fraction | Fact | None:
-        return examples(data, self.get)
-
     # ---- the course of a stage -------------------------------------------------------
 
     def course(self, stage: Trained) -> Course | None:

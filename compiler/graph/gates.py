@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -20,13 +21,12 @@ _MOVING = ("context", "batch", "rope", "data")
 
 
 def gates(
-    required: list[tuple[ast.Statement | Nested, Scope]], block: Block, world: World
+    required: list[tuple[ast.Statement | Nested, Scope]], block: Block, world: World, profiles_own: set[int]
 ) -> tuple[Gate, ...]:
-    """The gates of one stage; a faulty one is a letter."""
-    made = [
-        _gate(one, block, Evaluator(world, scope)) for one, scope in required if isinstance(one, ast.Require)
-    ]
-    return tuple(gate for gate in made if gate)
+    """The gates of one stage; a faulty one is a letter.  `profiles_own` are statements that a profile wrote."""
+    written = [(one, scope) for one, scope in required if isinstance(one, ast.Require)]
+    made = [(_gate(one, block, Evaluator(world, scope)), id(one) in profiles_own) for one, scope in written]
+    return tuple(replace(gate, of_profile=own) for gate, own in made if gate)
 
 
 def _gate(node: ast.Require, block: Block, evaluator: Evaluator) -> Gate | None:

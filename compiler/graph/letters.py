@@ -62,6 +62,7 @@ CODES = {
     "CLM102": "claim-of-two-kinds",
     "CLM103": "gate-never-measured",
     "CLM104": "score-of-nobody",
+    "CLM105": "claim-without-comparison",
     "PRF101": "unknown-target",
     "PRF102": "batch-below-context",
     "PRF103": "scale-unknown-kind",

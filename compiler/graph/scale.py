@@ -44,7 +44,12 @@ class Scaler:
     def block(self, block: Block) -> Block:
         """The block with its fields scaled, and what was done to each in `changes`."""
         course = self.full.course(block) if isinstance(block, Trained) else None
-        scaled = _Fields(self, course).of(block)
+        fields = _Fields(self, course)
+        gates = tuple(
+            replace(gate, at=fields.point(gate.at)) if isinstance(gate.at, Quantity) else gate
+            for gate in block.gates
+        )
+        scaled = fields.of(block).model_copy(update={"gates": gates})
         if isinstance(block, Mix):
             points = _Fields(self, None)
             scaled = block.model_copy(
@@ -105,7 +110,7 @@ class _Fields:
 
     def _number(self, value: Any, holds: Holds) -> Any:
         if holds.kind in ("point", "interval") and isinstance(value, Quantity):
-            return self._point(value) if holds.kind == "point" else self._interval(value)
+            return self.point(value) if holds.kind == "point" else self._interval(value)
         kind = _scaled_kind(holds.kind)
         if kind not in self.scaler.scales or isinstance(value, bool):
             return value
@@ -127,9 +132,9 @@ class _Fields:
         return replace(line, legs=tuple(self._leg(leg) for leg in line.legs))
 
     def _leg(self, leg: Leg) -> Leg:
-        return replace(leg, point=self._point(leg.point)) if isinstance(leg.point, Quantity) else leg
+        return replace(leg, point=self.point(leg.point)) if isinstance(leg.point, Quantity) else leg
 
-    def _point(self, point: Quantity) -> Quantity:
+    def point(self, point: Quantity) -> Quantity:
         """A place along a stage: tokens scale; steps keep their share of it."""
         if point.dims == STEPS and self.course:
             return Quantity(self.course.share(point.value))

@@ -8,13 +8,13 @@ Mixes inside mixes are multiplied out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..text import Span
-from ..units import Quantity
+from ..units import TOKENS, Quantity
 from .blocks.mix import Mix
 from .letters import letter
 from .phases import Course, Stretch, nearest_step
@@ -76,11 +76,6 @@ def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
     ]
     if curved:
         return curved
-    misplaced = _audit_points(mix)
-    if misplaced:
-        return misplaced
-    if _has_places(mix):
-        return []  # where its points fall is known on the stages that use it: `audit_use`
     twice = [name for name, line in mix.shares.items() if line.moves and _moves(name, blocks)]
     if twice:
         return [
@@ -90,6 +85,16 @@ def audit(mix: Mix, blocks: Blocks) -> list[Diagnostic]:
             for name in twice
         ]
     axis = _Axis(None, 0, Fraction(1))
+    if _has_places(mix):
+        # Where its points fall is known on the stages that use it (`audit_use`); how it begins is known here.
+        starts = {
+            name: axis.lay(replace(line, legs=())) for name, line in mix.shares.items() if not _is_rest(line)
+        }
+        found = _unbalanced(mix, starts, Fraction(0), 1)
+        return [found] if found else []
+    misplaced = _misplaced(mix, axis)
+    if misplaced:
+        return misplaced
     laid = {name: axis.lay(line) for name, line in mix.shares.items() if not _is_rest(line)}
     places = sorted(
         {edge for line in laid.values() for piece in line for edge in (piece.start, piece.end) if edge <= 1}
@@ -140,16 +145,29 @@ def _is_ring(source: str, blocks: Blocks, trail: tuple[str, ...]) -> bool:
 def audit_use(course: Course, blocks: Blocks, stage: str) -> list[Diagnostic]:
     """Mixes with points in tokens or steps, on the stage that uses them: only there is it known where those fall."""
     for group in groups(course):
-        source = group[0].source
-        mix = blocks(source) if source else None
-        if not isinstance(mix, Mix) or not _has_places(mix):
+        source, last = group[0].source, group[-1]
+        if source is None or _is_ring(source, blocks, ()):
             continue
-        for diet in diets(mix.address, blocks, group[0].start, course, group[-1].end):
-            for step, shares in ((diet.start, diet.first), (diet.end, diet.last)):
-                total = sum(shares.values(), start=Fraction(0))
-                if total != 1 or min(shares.values()) < 0:
-                    return [_unbalanced_in(mix, stage, step, shares, total)]
+        placed = [mix for mix in _mixes(source, blocks) if _has_places(mix)]
+        axis = _Axis(course, group[0].start, Fraction(last.end - group[0].start))
+        found = [one for mix in placed for one in _misplaced(mix, axis, stage)]
+        if found:
+            return found
+        for mix in placed:
+            for diet in diets(mix.address, blocks, group[0].start, course, last.end):
+                for step, shares in ((diet.start, diet.first), (diet.end, diet.last)):
+                    total = sum(shares.values(), start=Fraction(0))
+                    if total != 1 or min(shares.values()) < 0:
+                        return [_unbalanced_in(mix, stage, step, shares, total)]
     return []
+
+
+def _mixes(source: str, blocks: Blocks) -> list[Mix]:
+    """A mix and those inside it."""
+    mix = blocks(source)
+    if not isinstance(mix, Mix):
+        return []
+    return [mix, *(inner for name in mix.shares for inner in _mixes(name, blocks))]
 
 
 def _has_places(mix: Mix) -> bool:
@@ -170,21 +188,20 @@ def _unbalanced_in(mix: Mix, stage: str, step: int, shares: Place, total: Fracti
     )
 
 
-def _audit_points(mix: Mix) -> list[Diagnostic]:
-    """Points in percent of the stretch: in order, and not behind its end."""
+def _misplaced(mix: Mix, axis: _Axis, stage: str | None = None) -> list[Diagnostic]:
+    """Points that go back, or lie behind the end of the stretch in which the mix is in use."""
     found: list[Diagnostic] = []
     for name, line in mix.shares.items():
         before = Fraction(0)
         for leg in line.legs:
-            if leg.point.dims != ():
-                break
-            place = leg.point.value
+            place = axis.exactly(leg.point)
             if place < before:
                 headline = f"the share of `{name}` goes back in time"
-                found.append(letter("SCH102", headline, leg.point_span, "before the point that precedes it"))
-            elif place > 1 or (place == 1 and not leg.glides):
-                headline = f"the share of `{name}` would change after the stretch has ended"
-                found.append(letter("SCH103", headline, leg.point_span))
+                said = "before the point that precedes it"
+                found.append(letter("SCH102", headline, leg.point_span, said, stage=stage))
+            elif place > axis.length or (place == axis.length and not leg.glides):
+                headline = f"the share of `{name}` would change after the mix is no longer in use"
+                found.append(letter("SCH103", headline, leg.point_span, stage=stage))
             before = place
     return found
 
@@ -196,13 +213,23 @@ class _Axis:
         self.course, self.start, self.length = course, start, length
 
     def place(self, point: Quantity) -> Fraction:
+        """Where a point falls: on a whole step, where there are steps."""
+        place = self.exactly(point)
+        return place if self.course is None else Fraction(nearest_step(place))
+
+    def exactly(self, point: Quantity) -> Fraction:
         if self.course is None:
             return point.value if point.dims == () else Fraction(1, 2)
         if point.dims == ():
-            return Fraction(nearest_step(point.value * self.length))
-        done = sum(s.step_tokens * max(0, min(s.end, self.start) - s.start) for s in self.course.stretches)
-        shifted = Quantity(point.value + (done if point.dims[0][0] == "tokens" else self.start), point.dims)
-        return Fraction(nearest_step(self.course.place(shifted)) - self.start)
+            return point.value * self.length
+        shifted = Quantity(point.value + (self._done() if point.dims == TOKENS else self.start), point.dims)
+        return self.course.place(shifted) - self.start
+
+    def _done(self) -> Fraction:
+        """Tokens that the stage stands for before the mix comes into use."""
+        before = [one for one in self.course.stretches if one.start < self.start] if self.course else []
+        done = (one.meant * Fraction(min(one.end, self.start) - one.start, one.steps) for one in before)
+        return sum(done, start=Fraction(0))
 
     def lay(self, line: Timeline) -> list[Piece]:
         legs = [(leg.glides, leg.value.value, self.place(leg.point), leg.via) for leg in line.legs]

@@ -95,6 +95,7 @@ class Gate:
     at: Any  # a Quantity, or the name of a field: "context"
     text: str
     span: Span
+    of_profile: bool = False  # written in a profile, and so meant for it
 
 
 def scores(*values: Any) -> list[Score]:

@@ -27,6 +27,7 @@ def _required(graph: Graph) -> Iterator[model.Gate]:
                 left=formula(gate.left, block.address),
                 right=formula(gate.right, block.address),
                 within=gate.within,
+                enforced=gate.of_profile or not graph.derived.scaling.is_scaled,
                 text=gate.text,
             )
 
@@ -35,7 +36,7 @@ def _claimed(graph: Graph, claims: Sequence[Claim]) -> Iterator[model.Gate]:
     """A claim about scores is asked when the last of the models that it names is there."""
     places = {address: place for place, address in enumerate(graph.blocks)}
     for claim in claims:
-        if claim.verdict is not Verdict.AT_RUN_TIME or len(claim.sides) != 2:
+        if claim.verdict is not Verdict.AT_RUN_TIME:
             continue
         models = [score.model.address for score in scores(*claim.sides) if score.model]
         stage = max(models, key=lambda address: places.get(address, -1), default="")
@@ -46,6 +47,7 @@ def _claimed(graph: Graph, claims: Sequence[Claim]) -> Iterator[model.Gate]:
             left=formula(claim.sides[0], stage),
             right=formula(claim.sides[1], stage),
             within=claim.slack,
+            enforced=not graph.derived.scaling.is_scaled,
             text=claim.node.claim.span.text,
         )
 

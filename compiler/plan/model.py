@@ -270,6 +270,9 @@ class Gate(Frozen):
     left: Formula
     right: Formula
     within: Exact
+    enforced: bool = Field(
+        description="whether the stage waits for it; under a scaled profile only the profile's own gates are enforced"
+    )
     text: str = Field(description="as the spec has it")
 
 
