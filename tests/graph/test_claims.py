@@ -73,6 +73,11 @@ def test_a_false_claim_shows_every_value_under_its_part_and_where_it_comes_from(
     assert letter.notes == ("the left side is 2.56% above the right; the claim allows 0%",)
 
 
+def test_a_score_alone_claims_nothing(journey):
+    (letter,) = journey(SPEC + "expect first.scores.reads\n").letters
+    assert letter.code == "CLM105"
+
+
 def test_claims_in_loops_are_judged_in_every_turn(journey):
     loop = "each arm for share in [5%, 6%] { expect other.tokens == share of first.tokens within 3% }\n"
     assert verdicts(journey(SPEC + loop)) == [Verdict.HOLDS, Verdict.FALSE]

@@ -118,6 +118,29 @@ def test_a_mix_with_points_in_tokens_is_summed_on_the_stage_that_uses_it(stage):
     assert stage(GOOD, more=mix).letters == []
 
 
+@pytest.mark.parametrize(
+    ("mixes", "expected"),
+    [
+        # Nothing uses these: how they begin, and what moves inside them, is known all the same.
+        ("mix m { web = 60% ~> 40% by 200k;  code = 43% }", ["DAT102"]),
+        (
+            "mix in { web = 60% ~> 40% by 200k;  code = rest }\nmix m { in = 90% ~> 80% by 100k;  web = rest }",
+            ["DAT107"],
+        ),
+        # These are walked where they are used, through the mixes that hold them.
+        (
+            "mix in { web = 60% ~> 40% by 200k;  code = 40% ~> 60% by 400k }\nmix used { in = 90%;  web = rest }",
+            ["DAT102"],
+        ),
+        ("mix used { web = 60% -> 40% at 1B;  code = rest }", ["SCH103"]),
+        ("mix used { web = 60% -> 50% at 300k -> 40% at 10 steps;  code = rest }", ["SCH102"]),
+    ],
+)
+def test_mixes_with_points_in_tokens_or_steps(stage, mixes: str, expected: list[str]):
+    good = GOOD.replace("diet", "used") if "mix used" in mixes else GOOD
+    assert [code for code, _ in said(stage(good, more=mixes + "\n"))] == expected
+
+
 def test_a_name_is_not_edited_as_a_block(stage):
     more = "optimizer gentle { decay = 0.3 }\n"
     found = said(stage(GOOD + "\n  optimizer = gentle", "grown.optimizer.clip=3", more=more))

@@ -10,6 +10,7 @@ from lehr.compiler.graph.claims import Verdict
 from lehr.compiler.graph.views import View
 from lehr.compiler.journey import Journey
 from lehr.compiler.plan.course import interval
+from lehr.compiler.plan.lower import lower
 from lehr.compiler.units import Quantity
 
 SPEC = """\
@@ -268,6 +269,26 @@ def test_a_claim_that_only_a_floor_breaks_is_bent(journey):
     assert ("PRF301", "small") in codes(found)
 
 
+def test_a_ratio_that_uneven_scaling_breaks_is_false(journey):
+    claim = "expect grown.steps == 5.72 * taught.steps within 1%\n"
+    profile = "profile small { scale tokens by 1e-2 }\n"
+    found = journey(SPEC + claim + profile)
+    assert found.views["small"].claims[0].verdict is Verdict.FALSE
+    assert ("CLM101", "small") in codes(found)
+
+
+def test_a_scaled_profile_enforces_only_its_own_gates(journey):
+    bench = "bench reads { suite = perplexity(web) }\n"
+    spec = SPEC.replace("  steps   = 2k", "  steps   = 2k\n  require reads <= 5 at 50%") + bench
+    own = "  sft taught { require reads <= 900 at end }"
+    found = journey(spec + SMALL % own + "profile same { set small.layers = 1 }\n")
+    gates = {name: lower(of.graph, name, of.claims).gates for name, of in found.views.items()}
+    enforced = {name: [(gate.at, gate.enforced) for gate in all_of] for name, all_of in gates.items()}
+    assert [enforced_ for _, enforced_ in enforced["full"]] == [True]
+    assert [enforced_ for _, enforced_ in enforced["same"]] == [True]
+    assert [enforced_ for _, enforced_ in enforced["small"]] == [False, True]
+
+
 def test_plain_numbers_beside_quantities_are_amounts_too(journey):
     claims = "expect grown.steps >= 10_000\nlet want = 15_259\nexpect grown.steps == want within 30%\n"
     assert [one.verdict for one in view(journey(SPEC + claims + SMALL % "")).claims] == [
@@ -281,6 +302,17 @@ def test_a_claim_about_a_round_that_the_profile_has_not_is_not_asked(journey):
         spec + "expect post[2].next_one.params == grown.params\nprofile small { set turns = 1 }\n"
     )
     assert [one.verdict for one in view(found).claims] == [Verdict.NOT_ASKED]
+
+
+def test_a_claim_about_the_scores_of_a_round_that_the_profile_has_not_is_not_asked(journey):
+    spec = SPEC.replace("param wide", "param turns: count = 2\nparam wide") + LOOP.replace("1..2", "1..turns")
+    bench = "bench reads { suite = perplexity(web) }\nprofile small { set turns = 1 }\n"
+    for claim, expected in (
+        ("post[2].next_one.scores.reads <= grown.scores.reads", Verdict.NOT_ASKED),
+        ("post[1].next_one.scores.reads <= grown.scores.reads", Verdict.AT_RUN_TIME),
+    ):
+        found = journey(spec + f"expect {claim}\n" + bench)
+        assert [one.verdict for one in view(found).claims] == [expected]
 
 
 def test_a_let_keeps_its_constants(journey):
