@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..compiler.diagnostics.diagnostic import Severity
 from ..compiler.plan.model import Plan
 from .options import colour, find_specs, formats, no_such, profile, settings, show_letters, spec_files
 
@@ -66,5 +67,5 @@ def planned(path: str, settings: tuple[str, ...], color: str, profile: str = "fu
         plan, letters = compile_spec(path, settings, profile)
     except OSError as error:
         raise no_such(path, error) from None
-    show_letters(letters, color)
+    show_letters([one for one in letters if one.severity is not Severity.NOTE], color)
     return plan

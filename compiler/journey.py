@@ -1,6 +1,6 @@
 """The passes from text to a checked graph, in order.  Start reading here.
 
-    text ─► tree ─► names ─► views: the bare spec, then each profile ─► letters in order
+    text ─► tree ─► names ─► views: the bare spec, then each profile ─► what the rules find ─► letters in order
 
 Each pass takes the journey so far and adds to it; what is wrong becomes a
 letter, what failed becomes a hole that later passes skip.  None raises at a user.
@@ -17,11 +17,15 @@ from dataclasses import dataclass, field, replace
 from .diagnostics.diagnostic import Diagnostic, Severity, in_order
 from .front import ast, load, parse
 from .graph.claims import Verdict
+from .graph.letters import CODES as OF_THE_GRAPH
 from .graph.letters import letter, unknown
 from .graph.model import Graph
 from .graph.names import Scope, declare
 from .graph.profile import profiles
 from .graph.views import View, full, under
+from .lint.config import Config
+from .lint.inspect import inspect
+from .lint.suppress import Allow, Excused, allows, audit, excuse
 from .text import Source, Span
 
 FULL = "full"
@@ -36,14 +40,18 @@ class Journey:
     """A spec on its way: what has been made of it, and what was found wrong.
 
     `wanted` names the profiles that are looked at; None means every one.
+    `allowed` are the letters that the spec excuses, with its reasons.
     """
 
     path: str
     settings: tuple[str, ...] = ()
     wanted: tuple[str, ...] | None = None
+    config: Config = field(default_factory=Config)
     letters: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    allowed: list[Excused] = field(default_factory=list[Excused])
     source: Source | None = None
     file: ast.File | None = None
+    imported: dict[str, ast.File] = field(default_factory=dict[str, ast.File])
     scope: Scope | None = None
     views: dict[str, View] = field(default_factory=dict[str, View])
 
@@ -81,8 +89,19 @@ def text_to_tree(journey: Journey) -> None:
 
 
 def tree_to_names(journey: Journey) -> None:
+    """Names of the spec and of everything that it imports."""
+
+    def imported(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
+        try:
+            file, letters = read(path)
+        except OSError:
+            return None, []
+        if file:
+            journey.imported[path] = file
+        return file, letters
+
     if journey.file:
-        journey.scope, letters = declare(journey.file, journey.path, _imported)
+        journey.scope, letters = declare(journey.file, journey.path, imported)
         journey.letters += letters
 
 
@@ -90,7 +109,7 @@ def names_to_views(journey: Journey) -> None:
     """The bare spec; its profiles too, once the text can be read whole."""
     if journey.scope is None:
         return
-    is_torn = any(found.code.startswith("SYN") for found in journey.letters)
+    is_torn = _is_torn(journey)
     bare = journey.views[FULL] = full(journey.scope, journey.settings, is_torn)
     journey.letters += bare.letters
     found, letters = profiles(journey.scope)
@@ -103,7 +122,60 @@ def names_to_views(journey: Journey) -> None:
             journey.letters += view.letters
 
 
-PASSES: tuple[Callable[[Journey], None], ...] = (text_to_tree, tree_to_names, names_to_views)
+def views_to_findings(journey: Journey) -> None:
+    """What the rules find in every view; nothing while the text cannot be read whole."""
+    if journey.file is None or journey.scope is None or _is_torn(journey):
+        return
+    bare: list[Diagnostic] = []
+    for view in journey.views.values():
+        found = inspect(view, journey.file, journey.scope, journey.config, bare)
+        journey.letters += found
+        bare = bare or found
+
+
+def findings_to_letters(journey: Journey) -> None:
+    """Take out what the configuration and the spec allow, and order what is left."""
+    files = [file for file in (journey.file, *journey.imported.values()) if file]
+    own = {id(file): allows(file) for file in files}
+    letters, config = in_order(list(_folded(journey.letters))), journey.config
+    letters = [one for one in letters if _counts(one, config)]
+    letters, journey.allowed = excuse(letters, [allow for found in own.values() for allow in found])
+    if journey.file:
+        letters += _audited(journey, own[id(journey.file)])
+    journey.letters = in_order([config.level(found) for found in letters])
+
+
+def _counts(found: Diagnostic, config: Config) -> bool:
+    """Whether the configuration lets a letter stand; errors of elaboration it cannot take away."""
+    path = found.span.source.path if found.span else ""
+    unavoidable = found.severity is Severity.ERROR and found.code in OF_THE_GRAPH
+    return unavoidable or found.code.startswith("SYN") or config.counts(found.code, found.name, path)
+
+
+def _audited(journey: Journey, own: list[Allow]) -> list[Diagnostic]:
+    """What is wrong with the spec's allows; those that allow nothing are told when everything was looked at."""
+    assert journey.file
+    everything = (
+        journey.wanted is None and not journey.settings and all(v.sound for v in journey.views.values())
+    )
+    path, config = journey.path, journey.config
+    found = audit(
+        journey.file, own, (lambda code, name: config.counts(code, name, path)) if everything else None
+    )
+    return [one for one in found if config.counts(one.code, one.name, path)]
+
+
+def _is_torn(journey: Journey) -> bool:
+    return any(found.code.startswith("SYN") for found in journey.letters)
+
+
+PASSES: tuple[Callable[[Journey], None], ...] = (
+    text_to_tree,
+    tree_to_names,
+    names_to_views,
+    views_to_findings,
+    findings_to_letters,
+)
 
 
 def travel(
@@ -111,28 +183,22 @@ def travel(
     settings: tuple[str, ...] = (),
     wanted: tuple[str, ...] | None = None,
     source: Source | None = None,
+    config: Config | None = None,
 ) -> Journey:
     """All passes over one spec, from its file or from a source that is at hand.
 
     Raises OSError where its file cannot be read, and nothing else.
     """
-    journey = Journey(path, settings, wanted, source=source)
+    journey = Journey(path, settings, wanted, config or Config(), source=source)
     with _room_to_recurse():
         for step in PASSES:
             try:
                 step(journey)
             except RecursionError:
                 journey.letters.append(_too_tangled(journey))
+                journey.letters = in_order(list(_folded(journey.letters)))
                 break
-    journey.letters = in_order(list(_folded(journey.letters)))
     return journey
-
-
-def _imported(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
-    try:
-        return read(path)
-    except OSError:
-        return None, []
 
 
 def _no_profile(name: str, journey: Journey) -> Diagnostic:

@@ -22,8 +22,10 @@ CONTRACT: dict[str, set[str]] = {
     "compiler.plan": COMPILER | {"compiler.graph", "pydantic", "networkx"},
     "compiler.plan.model": {"pydantic"},
     "compiler.plan.library": set(),
-    "compiler.journey": COMPILER | {"compiler.front", "compiler.graph"},
-    "compiler.tools": COMPILER | {"compiler.front", "compiler.graph", "compiler.plan", "pydantic", "jinja2"},
+    "compiler.lint": COMPILER | {"compiler.front", "compiler.graph", "pydantic"},
+    "compiler.journey": COMPILER | {"compiler.front", "compiler.graph", "compiler.lint"},
+    "compiler.tools": COMPILER
+    | {"compiler.front", "compiler.graph", "compiler.lint", "compiler.plan", "pydantic", "jinja2"},
     "compiler": {"compiler"},
     "kernels": {"torch", "triton"},
     "runtime.errors": set(),

@@ -52,10 +52,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One fault.  `code` is stable for ever; its first digit fixes the severity.
+    """One fault.  `code` is stable for ever; its first digit says how bad it is.
 
     `stage` is the address of the block that it is about, after unrolling; `profile`
-    is set when the fault shows only under that profile.
+    is set when the fault shows only under that profile; `level` when the
+    configuration takes it more or less seriously than its code does.
     """
 
     code: str
@@ -67,10 +68,11 @@ class Diagnostic:
     fix: Fix | None = None
     stage: str | None = None
     profile: str | None = None
+    level: Severity | None = None
 
     @property
     def severity(self) -> Severity:
-        return _BY_FIRST_DIGIT[self.code[3]]
+        return self.level or _BY_FIRST_DIGIT[self.code[3]]
 
     @property
     def span(self) -> Span | None:

@@ -45,7 +45,6 @@ CODES = {
     "SCH203": "unreached-target",
     "SCH211": "vanished-phase",
     "SHP101": "heads-do-not-divide",
-    "SHP103": "vocab-mismatch",
     "SHP107": "weights-not-whole",
     "SHP108": "odd-head",
     "SHP109": "vocab-below-bytes",

@@ -83,6 +83,13 @@ class Course:
             tokens -= stretch.meant
         return Fraction(0)
 
+    def interval(self, every: Quantity) -> int:
+        """Steps between two events; tokens are counted at the stage's mean batch, a share of the whole stage."""
+        steps = every.value
+        if every.dims != STEPS:
+            steps *= Fraction(self.steps, self.tokens if every.dims == TOKENS else 1)
+        return max(1, nearest_step(steps))
+
     def share(self, steps: Fraction) -> Fraction:
         """A place in steps as a share of the stage, as percent of it mean: of its tokens where those are its length."""
         if self.length.dims != TOKENS:

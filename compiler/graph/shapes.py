@@ -10,14 +10,12 @@ from .blocks.arch import Arch
 from .blocks.calls import Convex
 from .blocks.cluster import Cluster
 from .blocks.distill import Distill
-from .blocks.init import Init
 from .blocks.merge import Merge
 from .blocks.pipeline import Pipeline
 from .blocks.sft import Sft
 from .blocks.tokenizer import Tokenizer
 from .counts import head_dim, kv_heads
 from .letters import letter
-from .model import Graph
 
 BYTES = 256
 """Entries of a byte-level vocabulary before anything is learnt."""
@@ -124,15 +122,3 @@ def audit_tokenizer(tokenizer: Tokenizer) -> list[Diagnostic]:
         notes = ("every document stands between a begin and an end, and short rows are padded",)
         found.append(letter("SHP110", headline, tokenizer.span("specials"), notes=notes))
     return found
-
-
-def audit_vocab(init: Init, graph: Graph) -> list[Diagnostic]:
-    arch, tokenizer = graph.derived.lineage.arch(init.ref), graph.derived.lineage.tokenizer(init.ref)
-    if arch is None or tokenizer is None or arch.vocab >= tokenizer.vocab:
-        return []
-    headline = (
-        f"`{arch.address}` embeds {digits(arch.vocab)} ids, and its tokenizer has {digits(tokenizer.vocab)}"
-    )
-    also = (Label(tokenizer.span("vocab"), "ids up to here"),)
-    help = (f"write `vocab = {tokenizer.address}.vocab`",)
-    return [letter("SHP103", headline, arch.span("vocab"), also=also, help=help)]

@@ -14,7 +14,6 @@ from ..text import Span
 from .blocks.arch import Arch
 from .blocks.cluster import Cluster
 from .blocks.distill import Distill
-from .blocks.init import Init
 from .blocks.merge import Merge
 from .blocks.mix import Mix
 from .blocks.pipeline import Pipeline
@@ -37,7 +36,6 @@ from .shapes import (
     audit_folders,
     audit_merge,
     audit_tokenizer,
-    audit_vocab,
 )
 from .shares import audit, audit_use
 
@@ -162,8 +160,6 @@ def _audits(graph: Graph) -> list[Diagnostic]:
                 found += audit_tokenizer(block)
             case Arch():
                 found += audit_arch(block)
-            case Init():
-                found += audit_vocab(block, graph)
             case Trained():
                 found += graph.derived.audit_curves(block)
                 course = graph.derived.course(block)

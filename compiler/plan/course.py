@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from ..graph.blocks.trained import Average
 from ..graph.model import Graph
 from ..graph.phases import Course, Stretch, nearest_step
 from ..graph.shares import Diet, diets, groups
-from ..units import STEPS, TOKENS, Quantity
 from . import model
 
 
@@ -40,17 +37,9 @@ def _phase(stretch: Stretch, diet: Diet) -> model.Phase:
     )
 
 
-def interval(every: Quantity, course: Course) -> int:
-    """Steps between two events; a number of tokens is taken at the stage's mean batch, a share of the whole stage."""
-    steps = every.value
-    if every.dims != STEPS:
-        steps *= Fraction(course.steps, course.tokens if every.dims == TOKENS else 1)
-    return max(1, nearest_step(Fraction(steps)))
-
-
 def average(wanted: Average | None, course: Course) -> model.Average | None:
     """Which steps' weights the stage's result is the mean of."""
     if wanted is None:
         return None
-    every = interval(wanted.every, course)
+    every = course.interval(wanted.every)
     return model.Average(first=nearest_step(course.place(wanted.start)) or every, every=every)

@@ -178,11 +178,7 @@ class _Lowering:
         inputs = {"model": _address(block.origin)}
         inputs |= {f"tokens:{name}": self._tokens(name, tokenizer.ref) for name in corpora}
         saves = block.checkpoint
-        checkpoint = (
-            model.Checkpoint(every=course_of.interval(saves.every, course), keep=saves.keep)
-            if saves
-            else None
-        )
+        checkpoint = model.Checkpoint(every=course.interval(saves.every), keep=saves.keep) if saves else None
         return self._add(block.address, block, work, inputs, checkpoint)
 
     def _lr(self, block: Train, course: Course) -> tuple[model.Segment, ...]:

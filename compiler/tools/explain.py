@@ -12,9 +12,13 @@ from importlib.resources import files
 
 from ..front import ast, parse
 from ..front.stumbles import STUMBLES, Stumble
+from ..lint.config import Data, Schedule
+from ..lint.rule import Rule
+from ..lint.rules import rules
 from ..text import Source
 from ..units import BINARY, DECIMAL, KINDS, Misfit, Quantity, digits, name, read
 
+_HEADING = re.compile(r"^##? (?=[A-Z])", re.M)
 _SECTION = re.compile(r"^## ([A-Z]{3}\d{3}) ([a-z-]+)\n", re.M)
 _HEAD = """\
 # Codes
@@ -33,7 +37,20 @@ def pages() -> dict[str, tuple[str, str]]:
     text = (files("lehr.compiler.tools") / "codes.md").read_text(encoding="utf-8")
     parts = _SECTION.split(text)[1:]
     found = {code: (said, body.strip()) for code, said, body in zip(*[iter(parts)] * 3, strict=True)}
+    found |= {one.code: (one.name, _rule(one)) for one in rules().values()}
     return {row.code: (row.name, _stumble(row)) for row in STUMBLES} | found
+
+
+def _rule(rule: Rule) -> str:
+    """A rule's docstring, with the thresholds that it reads."""
+    keys = [
+        f"`{table}.{info.alias}` ({info.default:g})"
+        for table, kind in (("schedule", Schedule), ("data", Data))
+        for info in kind.model_fields.values()
+        if rule.code in (info.description or "")
+    ]
+    settings = f"\n\n## Settings\n{', '.join(keys)}, in `[tool.lehr.lint]`." if keys else ""
+    return rule.page + settings
 
 
 def _stumble(row: Stumble) -> str:
@@ -50,6 +67,8 @@ def code(wanted: str) -> str | None:
     """The page of a code, by its number or its name."""
     for number, (said, body) in pages().items():
         if wanted in (said, number) or wanted.upper() == number:
+            if number in rules():
+                return f"# {number} {said}\n\n{_SEVERITY[number[3]].capitalize()}. {body}\n"
             shown = body.replace("```lehr instead", "\nInstead:\n\n```lehr")
             shown = re.sub(r"(?<!Instead:\n\n)```lehr\n", "Example:\n\n```lehr\n", shown)
             return f"# {number} {said}\n\n{_SEVERITY[number[3]].capitalize()}. {shown}\n"
@@ -60,7 +79,7 @@ def codes() -> str:
     """All codes as one Markdown page, in the order of their numbers."""
     listed = sorted(pages())
     rows = "\n".join(f"| [{one}](#{one.lower()}-{pages()[one][0]}) | {pages()[one][0]} |" for one in listed)
-    shown = "\n".join((code(one) or "").replace("# ", "## ", 1) for one in listed)
+    shown = "\n".join(_HEADING.sub(r"#\g<0>", code(one) or "") for one in listed)
     return f"{_HEAD}{rows}\n\n{shown.rstrip()}\n"
 
 

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from lehr.compiler.journey import Journey, travel
+from lehr.compiler.lint.config import Config
+from lehr.compiler.lint.rules import rules
 
 Travel = Callable[..., Journey]
+QUIET = Config(ignore=tuple(rules()))
+"""Without the linter: what is looked at here is what elaboration says."""
 
 STAGE = """\
 lehr 1
@@ -28,7 +32,7 @@ def journey(tmp_path: Path) -> Travel:
     def write(text: str, *settings: str) -> Journey:
         path = tmp_path / "recipe.lehr"
         path.write_text(text)
-        return travel(str(path), settings)
+        return travel(str(path), settings, config=QUIET)
 
     return write
 

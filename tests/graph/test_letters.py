@@ -74,10 +74,6 @@ def test_one_fault_is_one_letter(stage, fields: str, expected: tuple[str, str]):
             ("SHP101", "3"),
         ),
         ("arch odd { layers = 2;  width = 12;  heads = 4;  ffn = 9;  vocab = 1024 }", ("SHP108", "4")),
-        (
-            "arch thin like small { vocab = 512 }\ninit other { arch = thin;  tokenizer = words }",
-            ("SHP103", "512"),
-        ),
         ("tokenizer few { from = [web];  vocab = 200 }", ("SHP109", "200")),
         ('tokenizer few { from = [web];  vocab = 999;  specials = ["<|end|>"] }', ("SHP110", '["<|end|>"]')),
         ("expect small.params == 1M params", ("CLM101", "small.params")),

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from lehr.compiler.graph.claims import Verdict
 from lehr.compiler.graph.views import View
 from lehr.compiler.journey import Journey
-from lehr.compiler.plan.course import interval
 from lehr.compiler.plan.lower import lower
 from lehr.compiler.units import Quantity
 
@@ -116,7 +115,7 @@ def test_intervals_in_steps_keep_their_share_too(journey):
     whole = sum(steps for steps, _, _ in stretches(found, name="full"))
     assert block(found, "grown").checkpoint.every == Quantity(Fraction(1000, whole))
     course = view(found).graph.derived.course(block(found, "grown"))
-    assert interval(block(found, "grown").checkpoint.every, course) == round(1000 / whole * course.steps)
+    assert course.interval(block(found, "grown").checkpoint.every) == round(1000 / whole * course.steps)
 
 
 def test_percentages_counts_and_rates_never_scale(journey):
@@ -184,9 +183,9 @@ def test_only_the_profiles_asked_for_are_looked_at(tmp_path):
 
     path = tmp_path / "recipe.lehr"
     path.write_text(SPEC + "profile small { set widd = 32 }\nprofile other { set wide = 32 }\n")
-    assert travel(str(path), (), ("full",)).letters == []
-    assert codes(travel(str(path), (), ("small",))) == [("PRF101", "small")]
-    assert codes(travel(str(path), (), ("huge",))) == [("PRF105", None)]
+    assert codes(travel(str(path), (), ("full",))) == [("LIN301", None)]
+    assert ("PRF101", "small") in codes(travel(str(path), (), ("small",)))
+    assert ("PRF105", None) in codes(travel(str(path), (), ("huge",)))
 
 
 @pytest.mark.parametrize(

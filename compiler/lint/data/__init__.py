@@ -1,0 +1,1 @@
+"""Rules about corpora, mixes, budgets and preference batches."""

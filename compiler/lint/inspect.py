@@ -1,0 +1,92 @@
+"""Hand every rule what it asks for, and gather what it finds.
+
+Warnings and advice are about the recipe as it is written: a profile that scales
+it down makes everything short, so there only errors are looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics.diagnostic import Diagnostic, Severity
+from ..front import ast
+from ..graph.claims import Claim, Verdict
+from ..graph.model import Graph
+from ..graph.names import Scope
+from ..graph.schema import Block
+from ..graph.values import Timeline
+from ..graph.views import View
+from .config import Config
+from .rule import Moving, Rule
+from .rules import rules
+from .spec import Spec
+
+_ELSEWHERE = ("CLM",)
+"""Errors after which every block is still there."""
+
+
+def inspect(
+    view: View, file: ast.File, root: Scope, config: Config, bare: Iterable[Diagnostic] = ()
+) -> list[Diagnostic]:
+    """What the rules find in one view; `bare` is what they found in the bare spec, and is not said again."""
+    if view.graph is None:
+        return []
+    spec = Spec(view, view.graph, root, config.limits, Path())
+    known = {(one.code, one.headline, one.span) for one in bare}
+    found = [letter for one in _on(config, view, file) for letter in _run(one, spec, file)]
+    if view.profile == "full":
+        return found
+    return [
+        replace(one, profile=view.profile) for one in found if (one.code, one.headline, one.span) not in known
+    ]
+
+
+def _on(config: Config, view: View, file: ast.File) -> Iterator[Rule]:
+    """The rules that count and can look at this view."""
+    for one in rules().values():
+        if view.scaler is not None and one.severity is not Severity.ERROR:
+            continue
+        if one.subject is Graph and not is_whole(view):
+            continue
+        if one.subject is ast.File and view.profile != "full":
+            continue
+        if config.counts(one.code, one.name, file.span.source.path):
+            yield one
+
+
+def is_whole(view: View) -> bool:
+    """Whether every block was built, so that what is missing is missing from the text."""
+    return not any(
+        one.severity is Severity.ERROR and not one.code.startswith(_ELSEWHERE) for one in view.letters
+    )
+
+
+def _run(rule: Rule, spec: Spec, file: ast.File) -> Iterator[Diagnostic]:
+    for subject in _subjects(rule.subject, spec, file):
+        yield from rule.run(subject, spec)
+
+
+def _subjects(kind: type, spec: Spec, file: ast.File) -> Iterable[Any]:
+    if kind is ast.File:
+        return [file]
+    if kind is Graph:
+        return [spec.graph]
+    if kind is Claim:
+        return [one for one in spec.view.claims if one.verdict is not Verdict.BROKEN]
+    if kind is Moving:
+        return _moving(spec.graph)
+    assert issubclass(kind, Block)
+    return [block for block in spec.graph.blocks.values() if isinstance(block, kind)]
+
+
+def _moving(graph: Graph) -> Iterator[Moving]:
+    """Every field that holds a timeline with arrows in it."""
+    for block in graph.blocks.values():
+        shares: dict[str, Any] = getattr(block, "shares", {})
+        written = [(name, block.value(name)) for name in type(block).fields()] + list(shares.items())
+        for name, value in written:
+            if isinstance(value, Timeline) and value.moves:
+                yield Moving(block, name, value)

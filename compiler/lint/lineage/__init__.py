@@ -1,0 +1,1 @@
+"""Rules about the graph: who comes from whom, who reads what."""

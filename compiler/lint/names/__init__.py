@@ -1,0 +1,1 @@
+"""Rules about names: what is declared and never read."""

@@ -1,0 +1,1 @@
+"""Rules about samples, groups, references and masks."""

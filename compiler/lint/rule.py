@@ -1,0 +1,90 @@
+"""What a rule is: a function whose annotation says what it looks at, and whose docstring is its page.
+
+    @rule("SCH204", "short-window")
+    def short_window(stage: Trained, spec: Spec) -> Findings:
+
+It is handed every block of that kind, every `Claim`, every `Moving` field, the
+`ast.File`, or the `Graph` once all of it has been built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any, get_type_hints
+
+from ..diagnostics.diagnostic import Diagnostic, Fix, Label, Severity
+from ..graph.schema import Block
+from ..graph.values import Timeline
+from ..text import Span
+
+Findings = Iterator[Diagnostic]
+Check = Callable[[Any, Any], Findings]
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A field that holds a timeline."""
+
+    block: Block
+    field: str
+    line: Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check under its code.  `subject` is the class of what it is handed."""
+
+    code: str
+    name: str
+    check: Check
+    subject: type
+    page: str
+
+    @property
+    def severity(self) -> Severity:
+        return Diagnostic(self.code, self.name, "").severity
+
+    def run(self, subject: Any, spec: Any) -> Findings:
+        """The letters about one subject, under the rule's code."""
+        for found in self.check(subject, spec):
+            stage = found.stage or getattr(subject, "address", None)
+            yield Diagnostic(
+                self.code, self.name, found.headline, found.labels, found.notes, found.help, found.fix, stage
+            )
+
+
+def rule(code: str, name: str) -> Callable[[Check], Rule]:
+    """Make a function a rule."""
+
+    def made(check: Check) -> Rule:
+        hints = get_type_hints(check)
+        subject = hints[next(iter(hints))]
+        return Rule(code, name, check, subject, cleandoc(check.__doc__ or ""))
+
+    return made
+
+
+def finding(
+    span: Span,
+    headline: str,
+    label: str = "",
+    *,
+    also: Iterable[Label] = (),
+    notes: Iterable[str] = (),
+    help: Iterable[str] = (),
+    fix: Fix | None = None,
+    stage: str | None = None,
+) -> Diagnostic:
+    """A letter that has no code yet; its rule puts that on."""
+    return Diagnostic(
+        "",
+        "",
+        headline,
+        (Label(span, label), *also),
+        notes=tuple(notes),
+        help=tuple(help),
+        fix=fix,
+        stage=stage,
+    )

@@ -1,0 +1,1 @@
+"""Rules about context, batches, learning rates and timelines."""

@@ -1,0 +1,217 @@
+"""What rules may ask of a spec: courses, shapes, who uses what, what was drawn and what leaked.
+
+One `Spec` stands for one view.  Answers are worked out once and shared by all rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from ..front import ast
+from ..graph.blocks.eval import Eval
+from ..graph.blocks.load import Load
+from ..graph.blocks.merge import Merge
+from ..graph.blocks.tokenizer import Tokenizer
+from ..graph.blocks.trained import Trained
+from ..graph.claims import Verdict
+from ..graph.counts import Shape, shape
+from ..graph.lineage import Model, parent, ref_of
+from ..graph.model import Graph
+from ..graph.names import Scope
+from ..graph.phases import Course
+from ..graph.schema import MODELS, TRAINED, Block, references
+from ..graph.values import Pick, Ref, scores
+from ..graph.views import View
+from ..text import Span
+from .config import Limits
+from .ledger import Ledger
+from .metadata import Folder
+
+B = TypeVar("B", bound=Block)
+LEARNT = (*TRAINED, "reward", "load")
+"""Block kinds after which a model knows something."""
+_TURN = re.compile(r"^(.*?)\[(\d+)\]\.")
+
+
+class Spec:
+    """One view of a spec, as rules see it.  `limits` are the thresholds of the configuration."""
+
+    def __init__(self, view: View, graph: Graph, root: Scope, limits: Limits, folder: Path) -> None:
+        self.view, self.graph, self.root, self.limits, self.folder = view, graph, root, limits, folder
+        self.ledger = Ledger(graph)
+        self._ancestors: dict[str, frozenset[str]] = {}
+
+    # ---- blocks --------------------------------------------------------------------
+
+    def get(self, ref: Ref | str | None, kind: type[B] = Block) -> B | None:
+        """The block of a reference or an address, where it is of that kind."""
+        address = ref.address if isinstance(ref, Ref) else ref
+        found = self.graph.blocks.get(address) if address else None
+        return found if isinstance(found, kind) else None
+
+    def own(self) -> Iterator[Block]:
+        """The blocks that the spec itself writes; not those of its imports."""
+        imported = {id(scope.head.source) for scope in self.root.imports.values() if scope.head}
+        return (one for one in self.graph.blocks.values() if id(one.header.source) not in imported)
+
+    @cached_property
+    def order(self) -> list[str]:
+        """Addresses, those that are needed first."""
+        return [
+            name
+            for name in TopologicalSorter(
+                {name: block.needs() for name, block in self.graph.blocks.items()}
+            ).static_order()
+            if name in self.graph.blocks
+        ]
+
+    @cached_property
+    def users(self) -> dict[str, list[str]]:
+        """Who reads a block: other blocks, and claims that a run measures."""
+        found: dict[str, list[str]] = {}
+        for name, block in self.graph.blocks.items():
+            for needed in block.needs():
+                found.setdefault(needed, []).append(name)
+        for claim in self.view.claims:
+            if claim.verdict is Verdict.AT_RUN_TIME:
+                for score in scores(*claim.sides):
+                    for ref in (score.model, score.bench):
+                        if ref:
+                            found.setdefault(ref.address, []).append("expect")
+        return found
+
+    @cached_property
+    def in_profiles(self) -> frozenset[str]:
+        """Names that the spec's profiles mention; what only a rehearsal reads is read."""
+        bodies = self.root.names.profiles.values()
+        return frozenset(name for block in bodies for name in names_in(block.body))
+
+    @cached_property
+    def in_claims(self) -> frozenset[str]:
+        """Names that the spec's claims mention."""
+        return frozenset(name for claim in self.root.names.claims for name in names_in(claim))
+
+    # ---- models --------------------------------------------------------------------
+
+    def course(self, stage: Trained) -> Course | None:
+        return self.graph.derived.course(stage)
+
+    def shape(self, model: Model | None) -> Shape | None:
+        """The shape of a model: of its arch, or of the folder that it was loaded from."""
+        if model is None:
+            return None
+        arch = self.graph.derived.lineage.arch(model)
+        if arch is not None:
+            return shape(arch) if arch.heads and arch.width else None
+        root = self.graph.derived.lineage.root(model)
+        return self.loaded(root).shape if isinstance(root, Load) else None
+
+    def loaded(self, load: Load) -> Folder:
+        """The folder of a `load`, as far as it is there."""
+        return Folder.at(self.folder, load.path)
+
+    def tokenizer(self, model: Model | None) -> Tokenizer | None:
+        return self.graph.derived.lineage.tokenizer(model) if model is not None else None
+
+    def context(self, model: Model | None) -> int | None:
+        """The context that a model was trained at last."""
+        line = self.graph.derived.lineage.context(model) if model is not None else None
+        value = getattr(line.start, "value", None) if line else None
+        return int(value) if value is not None else None
+
+    def parent(self, block: Block) -> Block | None:
+        """The block whose model this one began as."""
+        return self.get(parent(block))
+
+    def ancestors(self, model: Model | None) -> frozenset[str]:
+        """Every block whose weights went into a model, through merges too; itself among them."""
+        ref = ref_of(model) if model is not None else None
+        if ref is None:
+            return frozenset()
+        if not self._ancestors:
+            for name in self.order:
+                above = [
+                    self._ancestors.get(one, frozenset({one})) for one in _origins(self.graph.blocks[name])
+                ]
+                self._ancestors[name] = frozenset({name}).union(*above)
+        return self._ancestors.get(ref.address, frozenset({ref.address}))
+
+    def is_taught(self, model: Model | None) -> bool:
+        """Whether a model has learnt anything: was trained, or loaded."""
+        if model is None:
+            return True
+        return any(block.kind in LEARNT for block in self.graph.derived.lineage.of(model))
+
+    # ---- measurements ----------------------------------------------------------------
+
+    @cached_property
+    def measured(self) -> list[tuple[Ref, Ref, Span, str]]:
+        """Every (model, bench) that the spec measures, where it says so, and in which stage."""
+        found: list[tuple[Ref, Ref, Span, str]] = []
+        for block in self.graph.blocks.values():
+            if isinstance(block, Eval):
+                models = [ref for one in block.of for ref in references(one)]
+                found += [(m, b, block.span("benches"), block.address) for m in models for b in block.benches]
+            for gate in block.gates:
+                for score in scores(gate.left, gate.right):
+                    found.append((score.model or block.ref, score.bench, gate.span, block.address))
+        for claim in self.view.claims:
+            if claim.verdict is Verdict.AT_RUN_TIME:
+                asked = scores(*claim.sides)
+                found += [(one.model, one.bench, claim.node.claim.span, "") for one in asked if one.model]
+        return found
+
+    # ---- loops ------------------------------------------------------------------------
+
+    def turn(self, address: str) -> tuple[str, int] | None:
+        """The `repeat` around a block and the number of its turn, from 1."""
+        found = _TURN.match(address)
+        if not found:
+            return None
+        statement = self.root.names.named.get(found[1])
+        return (found[1], int(found[2])) if isinstance(statement, ast.Repeat) else None
+
+
+def _origins(block: Block) -> list[str]:
+    """The models whose weights a block's own came from."""
+    if isinstance(block, Merge):
+        models: tuple[Any, ...] = block.of
+    elif isinstance(block, Trained) or block.kind == "upcycle":
+        models = (getattr(block, "origin", None),)
+    else:
+        models = ()
+    return [ref.address for model in models for ref in references(model)]
+
+
+def models_of(block: Block) -> list[tuple[str, Ref | Pick]]:
+    """Every model that a block takes, with the field that names it."""
+    found: list[tuple[str, Ref | Pick]] = []
+    for name, (_, holds) in type(block).fields().items():
+        if not set(holds.refers) & set(MODELS):
+            continue
+        value: Any = block.value(name)
+        items = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
+        found += [(name, one) for one in items if isinstance(one, Ref | Pick)]
+    return found
+
+
+def names_in(node: Any) -> Iterator[str]:
+    """Every name written in a piece of the tree, the first word of a path too."""
+    return (one.text for one in walk(node) if isinstance(one, ast.Name))
+
+
+def walk(node: Any) -> Iterator[ast.Node]:
+    """A piece of the tree and everything inside it, in the order of the text."""
+    if isinstance(node, tuple):
+        for item in cast("tuple[Any, ...]", node):
+            yield from walk(item)
+    elif isinstance(node, ast.Node):
+        yield node
+        for name in node.__dataclass_fields__:
+            if name not in ("span", "header"):
+                yield from walk(getattr(node, name))
