@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from ..compiler.errors import BadConfig
 from ..runtime.errors import LehrError
 from .options import show_failure
 
@@ -88,6 +89,9 @@ def _code(arguments: list[str]) -> int:
         return 0
     except LehrError as error:
         return show_failure(error, None, "auto")
+    except BadConfig as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2
     except Exception:
         _apologise()
         return 3

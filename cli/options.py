@@ -92,9 +92,11 @@ def _files(begun: str) -> list[str]:
 
 
 def find_specs(paths: Sequence[str], below: bool = False) -> list[str]:
-    """The spec files meant: those named, those in named folders (and all `below` them), or those in `specs/`."""
+    """The spec files meant: those named, those in named folders (and all `below` them), or those that the
+    configuration names; `specs/` where it names none.
+    """
     found: list[str] = []
-    for path in paths or (["specs"] if Path("specs").is_dir() else ["."]):
+    for path in paths or _configured() or (["specs"] if Path("specs").is_dir() else ["."]):
         if Path(path).is_dir():
             inside = sorted(str(file) for file in Path(path).glob("**/*.lehr" if below else "*.lehr"))
             if not inside:
@@ -103,6 +105,16 @@ def find_specs(paths: Sequence[str], below: bool = False) -> list[str]:
         else:
             found.append(path)
     return found
+
+
+def _configured() -> list[str]:
+    """`specs` of the nearest configuration, seen from the working folder."""
+    if not any((folder / "pyproject.toml").is_file() for folder in (Path.cwd(), *Path.cwd().parents)):
+        return []
+    from ..compiler.lint.config import find
+
+    config = find()
+    return [os.path.relpath(config.folder / one) for one in config.tool.specs]
 
 
 def no_such(path: str, error: OSError) -> click.ClickException:

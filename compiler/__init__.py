@@ -11,30 +11,37 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .diagnostics.diagnostic import Diagnostic
     from .journey import Journey
+    from .lint.config import Config
     from .plan.model import Plan
 
 __all__ = ["check", "compile"]
 
 
-def check(path: str, settings: tuple[str, ...] = (), profiles: tuple[str, ...] | None = None) -> Journey:
+def check(
+    path: str,
+    settings: tuple[str, ...] = (),
+    profiles: tuple[str, ...] | None = None,
+    config: Config | None = None,
+) -> Journey:
     """Everything that can be said of a spec, under the profiles named or all of them.
 
-    Raises OSError where it cannot be read.
+    `config` is that of the nearest `pyproject.toml` unless it is given.  Raises OSError
+    where the spec cannot be read, and BadConfig where the configuration is wrong.
     """
     from .journey import travel
+    from .lint.config import find
 
-    return travel(path, settings, profiles)
+    return travel(path, settings, profiles, config=config or find(path))
 
 
 def compile(
     path: str, settings: tuple[str, ...] = (), profile: str = "full"
 ) -> tuple[Plan | None, list[Diagnostic]]:
     """The plan of a spec under one profile, or None and the errors that stand in its way."""
-    from .journey import travel
     from .plan.lower import lower
     from .plan.unbuilt import unbuilt
 
-    journey = travel(path, settings, (profile,))
+    journey = check(path, settings, (profile,))
     view = journey.views.get(profile)
     if not journey.sound or view is None or view.graph is None:
         return None, journey.letters

@@ -229,11 +229,13 @@ def _too_tangled(journey: Journey) -> Diagnostic:
 
 
 def _folded(letters: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """One letter for all turns of a loop: what differs only in the turn is said once."""
+    """One letter for one place: what differs only in the turn of a loop, or in the stage that reads a `let`, is said once."""
     seen: dict[object, list[Diagnostic]] = {}
     for found in letters:
-        seen.setdefault((found.code, _TURN.sub("[*]", found.headline), found.span), []).append(found)
+        told = found.headline.replace(f"`{found.stage}`", "`*`") if found.stage else found.headline
+        seen.setdefault((found.code, _TURN.sub("[*]", told), found.span, found.profile), []).append(found)
     for same in seen.values():
         places = list(dict.fromkeys(one.stage or one.headline for one in same))
-        more = f"the same in {len(places) - 1} more turns" if len(places) > 1 else ""
+        turns = len({_TURN.sub("[*]", place) for place in places}) == 1
+        more = f"the same in {len(places) - 1} more {'turns' if turns else 'stages'}" if len(places) > 1 else ""
         yield replace(same[0], notes=(*same[0].notes, more)) if more else same[0]

@@ -22,7 +22,8 @@ CONTRACT: dict[str, set[str]] = {
     "compiler.plan": COMPILER | {"compiler.graph", "pydantic", "networkx"},
     "compiler.plan.model": {"pydantic"},
     "compiler.plan.library": set(),
-    "compiler.lint": COMPILER | {"compiler.front", "compiler.graph", "pydantic"},
+    "compiler.errors": set(),
+    "compiler.lint": COMPILER | {"compiler.errors", "compiler.front", "compiler.graph", "pydantic"},
     "compiler.journey": COMPILER | {"compiler.front", "compiler.graph", "compiler.lint"},
     "compiler.tools": COMPILER
     | {"compiler.front", "compiler.graph", "compiler.lint", "compiler.plan", "pydantic", "jinja2"},

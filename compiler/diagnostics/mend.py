@@ -8,10 +8,14 @@ from ..text import Source
 from .diagnostic import Diagnostic, Edit
 
 
-def mended(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[str, int]:
-    """The source's text after every safe fix, and how many were applied; overlapping ones wait for another round."""
+def mended(source: Source, diagnostics: Sequence[Diagnostic], unsafe: bool = False) -> tuple[str, int]:
+    """The source's text after every safe fix, and how many were applied; overlapping ones wait for another round.
+
+    `unsafe` ones, which change the plan, are applied where they are asked for.
+    """
+    wanted = ("safe", "unsafe") if unsafe else ("safe",)
     text, applied, free_from = source.text, 0, len(source.text) + 1
-    fixes = [d.fix for d in diagnostics if d.fix and d.fix.safety == "safe" and _is_in(d.fix.edits, source)]
+    fixes = [d.fix for d in diagnostics if d.fix and d.fix.safety in wanted and _is_in(d.fix.edits, source)]
     for fix in sorted(fixes, key=lambda fix: _end(fix.edits), reverse=True):
         if _end(fix.edits) > free_from:
             continue

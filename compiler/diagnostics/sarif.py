@@ -19,15 +19,21 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
-def sarif(diagnostics: Sequence[Diagnostic], version: str, pages: Mapping[str, str] | None = None) -> str:
-    """One SARIF log; `pages` are the rules' own pages in Markdown, by code."""
-    codes = sorted({found.code for found in diagnostics})
-    names = {found.code: found for found in diagnostics}
+def sarif(
+    diagnostics: Sequence[Diagnostic],
+    version: str,
+    pages: Mapping[str, str] | None = None,
+    allowed: Sequence[tuple[Diagnostic, str]] = (),
+) -> str:
+    """One SARIF log; `pages` are the rules' own pages in Markdown, by code; `allowed` letters carry their reasons."""
+    everything = [(found, "") for found in diagnostics] + list(allowed)
+    codes = sorted({found.code for found, _ in everything})
+    names = {found.code: found for found, _ in everything}
     rules = [_rule(names[code], (pages or {}).get(code, "")) for code in codes]
     run: dict[str, Any] = {
         "tool": {"driver": {"name": "lehr", "version": version, "rules": rules}},
         "columnKind": "utf16CodeUnits",
-        "results": [_result(found, codes.index(found.code)) for found in diagnostics],
+        "results": [_result(found, codes.index(found.code), reason) for found, reason in everything],
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
@@ -46,7 +52,7 @@ def _rule(found: Diagnostic, page: str) -> dict[str, Any]:
     return rule
 
 
-def _result(found: Diagnostic, index: int) -> dict[str, Any]:
+def _result(found: Diagnostic, index: int, reason: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": found.code,
         "ruleIndex": index,
@@ -60,6 +66,8 @@ def _result(found: Diagnostic, index: int) -> dict[str, Any]:
         result["relatedLocations"] = [_location(label) for label in others]
     if found.fix and found.fix.safety != "display":
         result["fixes"] = [_fix(found.fix)]
+    if reason:
+        result["suppressions"] = [{"kind": "inSource", "justification": reason}]
     return result
 
 

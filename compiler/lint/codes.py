@@ -13,7 +13,6 @@ OF_THE_LINTER = {
     "LNT202": "allow-without-reason",
     "LNT203": "unknown-code",
     "LNT204": "cannot-be-allowed",
-    "LNT301": "not-checked",
 }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..diagnostics.diagnostic import Diagnostic, Severity
 from ..diagnostics.nearest import nearest
-
-
-class BadConfig(ValueError):
-    """The configuration cannot be used; the message says where and why."""
+from ..errors import BadConfig
 
 
 class _Table(BaseModel):
@@ -170,7 +166,6 @@ def find(spec: str | Path = ".") -> Config:
     return _of_folder(start if start.is_dir() else start.parent)
 
 
-@cache
 def _of_folder(folder: Path) -> Config:
     for place in (folder, *folder.parents):
         path = place / "pyproject.toml"

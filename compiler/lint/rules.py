@@ -18,6 +18,7 @@ FAMILIES = (
     "lineage",
     "post_training",
     "claims",
+    "linter",
 )
 _HERE = Path(__file__).parent
 

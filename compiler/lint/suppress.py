@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..diagnostics.diagnostic import Diagnostic, Edit, Fix, Label, Severity
 from ..diagnostics.nearest import nearest
@@ -49,8 +49,7 @@ class Allow:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Excused:
+class Excused(NamedTuple):
     """A letter that the spec allows, and the reason that it gives."""
 
     letter: Diagnostic
@@ -63,7 +62,7 @@ def _overlap(at: Span, place: Span) -> bool:
 
 def _may_be_allowed(found: Diagnostic) -> bool:
     """Not what leaves no plan: the grammar, names, units, cycles, and errors of elaboration."""
-    if found.code.startswith(("SYN", "LNT")):
+    if found.code.startswith("SYN") or found.code in OF_THE_LINTER:
         return False
     return found.severity is not Severity.ERROR or found.code not in OF_THE_GRAPH or found.code in _CLAIMS
 
@@ -160,7 +159,7 @@ def _unknown(word: str, span: Span) -> list[Diagnostic]:
             return []
         headline = f"`{word}` cannot be allowed: there is no plan with it"
         return [_letter("LNT204", headline, at, help=("mend it, or take this comment out",))]
-    if word in {one[:3] for one in known} - {"SYN", "LNT", "NAM"}:
+    if word in {one[:3] for one in known} - {"SYN", "LNT"}:
         return []
     headline = f"there is no code `{word}`" if word != "ALL" else "an allow names codes, and never everything"
     close = nearest(word, [*known, *known.values()])
