@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from .diagnostics.diagnostic import Diagnostic, Severity, in_order
 from .front import ast, load, parse
@@ -75,8 +76,14 @@ def read(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
     source, letters = load(path)
     if source is None:
         return None, letters
-    file, found = parse(source)
+    file, found = _parsed(source.path, source.text)
     return file, letters + found
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: str, text: str) -> tuple[ast.File | None, list[Diagnostic]]:
+    """The tree of a text.  A library that many specs import is read once."""
+    return parse(Source(path, text))
 
 
 def text_to_tree(journey: Journey) -> None:
@@ -229,7 +236,7 @@ def _too_tangled(journey: Journey) -> Diagnostic:
 
 
 def _folded(letters: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """One letter for one place: what differs only in the turn of a loop, or in the stage that reads a `let`, is said once."""
+    """One letter for one place: what differs only in a loop's turn, or the stage that reads a `let`, is said once."""
     seen: dict[object, list[Diagnostic]] = {}
     for found in letters:
         told = found.headline.replace(f"`{found.stage}`", "`*`") if found.stage else found.headline
@@ -237,5 +244,7 @@ def _folded(letters: list[Diagnostic]) -> Iterator[Diagnostic]:
     for same in seen.values():
         places = list(dict.fromkeys(one.stage or one.headline for one in same))
         turns = len({_TURN.sub("[*]", place) for place in places}) == 1
-        more = f"the same in {len(places) - 1} more {'turns' if turns else 'stages'}" if len(places) > 1 else ""
+        more = (
+            f"the same in {len(places) - 1} more {'turns' if turns else 'stages'}" if len(places) > 1 else ""
+        )
         yield replace(same[0], notes=(*same[0].notes, more)) if more else same[0]

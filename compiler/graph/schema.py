@@ -69,6 +69,9 @@ def _with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
+_ABOUT = frozenset({"spans", "remarks", "changes", "header", "address", "doc", "gates"})
+
+
 class Schema(BaseModel):
     """A block or call with everything in it evaluated."""
 
@@ -93,6 +96,12 @@ class Schema(BaseModel):
             if holds:
                 found[info.alias or name] = (info, holds)
         return found
+
+    @classmethod
+    @cache
+    def contents(cls) -> tuple[str, ...]:
+        """The attributes that hold what the spec says; not those about how it says it."""
+        return tuple(name for name in cls.model_fields if name not in _ABOUT)
 
     def value(self, field: str) -> Any:
         """What a field came to, by the name that a spec writes."""
@@ -143,7 +152,7 @@ def references(value: Any) -> list[Ref]:
     if isinstance(value, Pick):
         return references((value.of, value.by))
     if isinstance(value, Schema):
-        return [ref for name in type(value).model_fields for ref in references(getattr(value, name))]
+        return [ref for name in type(value).contents() for ref in references(getattr(value, name))]
     if isinstance(value, dict):
         named = cast("dict[str, Any]", value)
         return [ref for item in named.values() for ref in references(item)]

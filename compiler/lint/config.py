@@ -7,84 +7,78 @@ nearest name; nothing is silently ignored.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any, TypeVar, cast, get_origin, get_type_hints
 
 from ..diagnostics.diagnostic import Diagnostic, Severity
 from ..diagnostics.nearest import nearest
 from ..errors import BadConfig
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=lambda name: name.replace("_", "-"),
-        populate_by_name=True,
-    )
+T = TypeVar("T")
 
 
-class Schedule(_Table):
+def _key(default: Any, says: str, **bounds: float) -> Any:
+    """A key of a table: its default, what it means, and its bounds."""
+    return field(default=default, metadata={"says": says, **bounds})
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
     """Thresholds of the rules about schedules."""
 
-    min_steps: int = Field(10, description="Fewest steps of a stage or phase (SCH204).", ge=1)
-    warmup_share: float = Field(
-        0.25, description="Longest warm-up, as a share of its stage (SCH202).", gt=0, le=1
-    )
-    lr_jump: float = Field(2.0, description="Largest jump of the rate between stages (SCH201).", ge=1)
-    lr_width: float = Field(10.0, description="Largest product of learning rate and width (SCH208).", gt=0)
-    decay_share: float = Field(
-        0.9, description="Share of a stage before which a decay is early (SCH215).", gt=0, le=1
-    )
-    unsaved_steps: int = Field(20_000, description="Longest stage without checkpoints (SCH302).", ge=1)
+    min_steps: int = _key(10, "Fewest steps of a stage or phase (SCH204).", least=1)
+    warmup_share: float = _key(0.25, "Longest warm-up, as a share of its stage (SCH202).", least=0)
+    lr_jump: float = _key(2.0, "Largest jump of the rate between stages (SCH201).", least=1)
+    lr_width: float = _key(10.0, "Largest product of learning rate and width (SCH208).", least=0)
+    decay_share: float = _key(0.9, "Share of a stage before which a decay is early (SCH215).", least=0)
+    unsaved_steps: int = _key(20_000, "Longest stage without checkpoints (SCH302).", least=1)
 
 
-class Data(_Table):
+@dataclass(frozen=True, slots=True)
+class Data:
     """Thresholds of the rules about data."""
 
-    max_passes: float = Field(4.0, description="Most passes over a corpus (DAT203, DAT207).", gt=0)
+    max_passes: float = _key(4.0, "Most passes over a corpus (DAT203, DAT207).", least=0)
 
 
-class Limits(_Table):
-    """All thresholds."""
-
-    schedule: Schedule = Schedule()  # pyright: ignore[reportCallIssue]
-    data: Data = Data()  # pyright: ignore[reportCallIssue]
-
-
-class PerFile(_Table):
+@dataclass(frozen=True, slots=True)
+class PerFile:
     """What counts for some files only."""
 
-    select: tuple[str, ...] = Field((), description="Added to what is selected.")
-    ignore: tuple[str, ...] = Field((), description="Left out.")
+    select: tuple[str, ...] = _key((), "Added to what is selected.")
+    ignore: tuple[str, ...] = _key((), "Left out.")
 
 
-class Lint(Limits):
-    """`[tool.lehr.lint]`."""
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """Which rules count, and how much."""
 
-    select: tuple[str, ...] = Field(("ALL",), description="Families, codes or names; the more specific wins.")
-    ignore: tuple[str, ...] = Field((), description="The same, left out.")
-    deny: tuple[str, ...] = Field((), description="Raised to errors.")
-    warn: tuple[str, ...] = Field((), description="Made warnings.")
-    allow: tuple[str, ...] = Field((), description="Turned off.")
-    max_warnings: int | None = Field(None, description="More warnings than this fail the check.", ge=0)
-    per_file: dict[str, PerFile] = Field(default_factory=dict, description="By a pattern of paths.")
-
-
-class Tool(_Table):
-    """`[tool.lehr]`."""
-
-    edition: int = Field(1, description="Edition of the language.", ge=1, le=1)
-    specs: tuple[str, ...] = Field((), description="Files and folders that `lehr check` looks at.")
-    profiles: tuple[str, ...] | None = Field(None, description="Profiles that it checks; default: all.")
-    lint: Lint = Lint()  # pyright: ignore[reportCallIssue]
+    select: tuple[str, ...] = _key(("ALL",), "Families, codes or names; the more specific wins.")
+    ignore: tuple[str, ...] = _key((), "The same, left out.")
+    deny: tuple[str, ...] = _key((), "Raised to errors.")
+    warn: tuple[str, ...] = _key((), "Made warnings.")
+    allow: tuple[str, ...] = _key((), "Turned off.")
+    max_warnings: int | None = _key(None, "More warnings than this fail the check.", least=0)
+    per_file: dict[str, PerFile] = field(
+        default_factory=dict[str, PerFile], metadata={"says": "By a pattern of paths."}
+    )
+    schedule: Schedule = field(default=Schedule(), metadata={"says": "Thresholds."})
+    data: Data = field(default=Data(), metadata={"says": "Thresholds."})
 
 
-TABLES: dict[str, type[BaseModel]] = {
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What `lehr check` looks at when nothing is named."""
+
+    edition: int = _key(1, "Edition of the language.", least=1)
+    specs: tuple[str, ...] = _key((), "Files and folders.")
+    profiles: tuple[str, ...] | None = _key(None, "Profiles; default: all.")
+    lint: Lint = field(default=Lint(), metadata={"says": "Rules."})
+
+
+TABLES: dict[str, type] = {
     "tool.lehr": Tool,
     "tool.lehr.lint": Lint,
     "tool.lehr.lint.schedule": Schedule,
@@ -98,7 +92,7 @@ TABLES: dict[str, type[BaseModel]] = {
 class Config:
     """What counts.  `select` and `ignore` of the command line win over those of the file."""
 
-    tool: Tool = field(default_factory=lambda: Tool.model_validate({}))
+    tool: Tool = Tool()
     folder: Path = Path()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -108,7 +102,7 @@ class Config:
         return self.tool.lint
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> Lint:
         return self.tool.lint
 
     def flagged(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> Config:
@@ -182,14 +176,52 @@ def _of_folder(folder: Path) -> Config:
 
 def read(table: Any, path: Path) -> Config:
     """The configuration in a `[tool.lehr]` table.  Raises BadConfig."""
-    try:
-        tool = Tool.model_validate(table)
-    except ValidationError as error:
-        raise BadConfig(f"{path}: {_said(error)}") from None
+    tool = _read(Tool, table, ("tool", "lehr"), path)
     words = tool.lint.select + tool.lint.ignore + tool.lint.deny + tool.lint.warn + tool.lint.allow
     words += tuple(word for one in tool.lint.per_file.values() for word in one.select + one.ignore)
     _known(words, f"{path}: [tool.lehr.lint]")
     return Config(tool, path.parent)
+
+
+def _read(kind: type[T], table: Any, way: tuple[str, ...], path: Path) -> T:
+    """A table of the file as one of ours; an unknown key or a value of another kind is refused."""
+    where = f"{path}: [{'.'.join(way)}]"
+    if not isinstance(table, dict):
+        raise BadConfig(f"{where} is a table")
+    known = {one.name.replace("_", "-"): one for one in fields(cast("Any", kind))}
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in cast("dict[str, Any]", table).items():
+        if key not in known:
+            raise BadConfig(f"{where} has no key `{key}`{_close(key, known)}")
+        name = known[key].name
+        values[name] = _value(hints[name], value, (*way, key), path)
+        least = known[key].metadata.get("least")
+        if least is not None and values[name] < least:
+            raise BadConfig(f"{where} `{key}` is at least {least}")
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, way: tuple[str, ...], path: Path) -> Any:
+    """A value of the file as the kind that its key holds."""
+    if is_dataclass(kind):
+        return _read(cast("type[Any]", kind), value, way, path)
+    where = f"{path}: [{'.'.join(way[:-1])}] `{way[-1]}`"
+    if get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise BadConfig(f"{where} is a table")
+        return {
+            one: _read(PerFile, inner, (*way, one), path)
+            for one, inner in cast("dict[str, Any]", value).items()
+        }
+    if kind in (tuple[str, ...], tuple[str, ...] | None):
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in cast("list[Any]", value)):
+            raise BadConfig(f"{where} is a list of texts")
+        return tuple(cast("list[str]", value))
+    numbers = (int, float) if kind is float else (int,)
+    if isinstance(value, bool) or not isinstance(value, numbers):
+        raise BadConfig(f"{where} is a {'number' if kind is float else 'whole number'}")
+    return value
 
 
 def _known(words: tuple[str, ...], where: str) -> None:
@@ -202,31 +234,6 @@ def _known(words: tuple[str, ...], where: str) -> None:
     for word in words:
         if word not in known:
             raise BadConfig(f"{where}: there is no rule or family `{word}`{_close(word, known)}")
-
-
-def _said(error: ValidationError) -> str:
-    """The first fault, with the key's table and the nearest name."""
-    fault = error.errors()[0]
-    *way, key = [str(part) for part in fault["loc"]] or [""]
-    table = ".".join(["tool", "lehr", *way])
-    if fault["type"] == "extra_forbidden":
-        at: type[BaseModel] = Tool
-        for part in way:
-            inner = next((one for name, one in _inner(at) if name == part), None)
-            at = inner or at
-        names = [info.alias or name for name, info in at.model_fields.items()]
-        return f"[{table}] has no key `{key}`{_close(key, names)}"
-    return f"[{table}] `{key}`: {fault['msg'].lower()}"
-
-
-def _inner(table: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
-    """The tables inside one, by the name that is written."""
-    found: list[tuple[str, type[BaseModel]]] = []
-    for name, info in table.model_fields.items():
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            found.append((info.alias or name, kind))
-    return found
 
 
 def _close(word: str, names: Any) -> str:

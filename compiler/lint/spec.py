@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from dataclasses import fields
+from functools import cache, cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -28,7 +29,7 @@ from ..graph.schema import MODELS, TRAINED, Block, references
 from ..graph.values import Pick, Ref, scores
 from ..graph.views import View
 from ..text import Span
-from .config import Limits
+from .config import Lint
 from .ledger import Ledger
 from .metadata import Folder
 
@@ -41,7 +42,7 @@ _TURN = re.compile(r"^(.*?)\[(\d+)\]\.")
 class Spec:
     """One view of a spec, as rules see it.  `limits` are the thresholds of the configuration."""
 
-    def __init__(self, view: View, graph: Graph, root: Scope, limits: Limits, folder: Path) -> None:
+    def __init__(self, view: View, graph: Graph, root: Scope, limits: Lint, folder: Path) -> None:
         self.view, self.graph, self.root, self.limits, self.folder = view, graph, root, limits, folder
         self.ledger = Ledger(graph)
         self._ancestors: dict[str, frozenset[str]] = {}
@@ -212,6 +213,14 @@ def walk(node: Any) -> Iterator[ast.Node]:
             yield from walk(item)
     elif isinstance(node, ast.Node):
         yield node
-        for name in node.__dataclass_fields__:
-            if name not in ("span", "header"):
-                yield from walk(getattr(node, name))
+        for name in _inner(type(node)):
+            yield from walk(getattr(node, name))
+
+
+_PLAIN = ("str", "bool", "Fraction", "Span", "Span | None")
+
+
+@cache
+def _inner(kind: type[ast.Node]) -> tuple[str, ...]:
+    """The fields of a kind of node that may hold other nodes."""
+    return tuple(one.name for one in fields(kind) if one.type not in _PLAIN)

@@ -7,6 +7,7 @@ Each function returns Markdown, or None where it knows nothing of the sort.
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from functools import cache
 from importlib.resources import files
 
@@ -44,10 +45,10 @@ def pages() -> dict[str, tuple[str, str]]:
 def _rule(rule: Rule) -> str:
     """A rule's docstring, with the thresholds that it reads."""
     keys = [
-        f"`{table}.{info.alias}` ({info.default:g})"
+        f"`{table}.{one.name.replace('_', '-')}` ({one.default:g})"
         for table, kind in (("schedule", Schedule), ("data", Data))
-        for info in kind.model_fields.values()
-        if rule.code in (info.description or "")
+        for one in fields(kind)
+        if rule.code in one.metadata["says"]
     ]
     settings = f"\n\n## Settings\n{', '.join(keys)}, in `[tool.lehr.lint]`." if keys else ""
     return rule.page + settings
