@@ -197,7 +197,7 @@ def travel(
     Raises OSError where its file cannot be read, and nothing else.
     """
     journey = Journey(path, settings, wanted, config or Config(), source=source)
-    with _room_to_recurse():
+    with room_to_recurse():
         for step in PASSES:
             try:
                 step(journey)
@@ -218,7 +218,7 @@ def _no_profile(name: str, journey: Journey) -> Diagnostic:
 
 
 @contextmanager
-def _room_to_recurse() -> Generator[None]:
+def room_to_recurse() -> Generator[None]:
     """Values that wait for values are worked out by recursion; `build` bounds how deep."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _DEEP))

@@ -45,7 +45,6 @@ class Spec:
     def __init__(self, view: View, graph: Graph, root: Scope, limits: Lint, folder: Path) -> None:
         self.view, self.graph, self.root, self.limits, self.folder = view, graph, root, limits, folder
         self.ledger = Ledger(graph)
-        self._ancestors: dict[str, frozenset[str]] = {}
 
     # ---- blocks --------------------------------------------------------------------
 
@@ -129,18 +128,19 @@ class Spec:
         """The block whose model this one began as."""
         return self.get(parent(block))
 
-    def ancestors(self, model: Model | None) -> frozenset[str]:
-        """Every block whose weights went into a model, through merges too; itself among them."""
-        ref = ref_of(model) if model is not None else None
-        if ref is None:
-            return frozenset()
-        if not self._ancestors:
-            for name in self.order:
-                above = [
-                    self._ancestors.get(one, frozenset({one})) for one in _origins(self.graph.blocks[name])
-                ]
-                self._ancestors[name] = frozenset({name}).union(*above)
-        return self._ancestors.get(ref.address, frozenset({ref.address}))
+    def descends(self, model: Ref, ancestor: Ref) -> bool:
+        """Whether a model's weights come from another one's, through merges too; from its own they do."""
+        seen: set[str] = set()
+        ahead = [model.address]
+        while ahead:
+            at = ahead.pop()
+            if at == ancestor.address:
+                return True
+            if at not in seen:
+                seen.add(at)
+                block = self.graph.blocks.get(at)
+                ahead += _origins(block) if block else []
+        return False
 
     def is_taught(self, model: Model | None) -> bool:
         """Whether a model has learnt anything: was trained, or loaded."""

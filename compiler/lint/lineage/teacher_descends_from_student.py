@@ -44,7 +44,7 @@ def teacher_descends_from_student(stage: Trained, spec: Spec) -> Findings:
     above = spec.get(student)
     if above is None or (above.kind not in LEARNT and student != named):
         return  # from random weights, a descendant of the same draw may well teach
-    if student.address in spec.ancestors(named):
+    if spec.descends(named, student):
         same = student == named
         headline = (
             f"`{stage.address}` learns from the model that it starts from"

@@ -50,7 +50,7 @@ def reference_not_the_start(stage: Trained, spec: Spec) -> Findings:
     start, held = ref_of(stage.origin), ref_of(stage.reference)
     if start is None or held is None or start == held:
         return
-    if held.kind in _TUNED and held.address in spec.ancestors(start):
+    if held.kind in _TUNED and spec.descends(start, held):
         return
     also = (Label(stage.span("from"), "it starts from this"),)
     headline = f"`{stage.address}` starts from `{start.address}` and is held to `{held.address}`"
