@@ -144,12 +144,20 @@ def findings_to_letters(journey: Journey) -> None:
     """Take out what the configuration and the spec allow, and order what is left."""
     files = [file for file in (journey.file, *journey.imported.values()) if file]
     own = {id(file): allows(file) for file in files}
-    letters, config = in_order(list(_folded(journey.letters))), journey.config
-    letters = [one for one in letters if _counts(one, config)]
-    letters, journey.allowed = excuse(letters, [allow for found in own.values() for allow in found])
+    config = journey.config
+    headers = {
+        name: block.header
+        for view in journey.views.values()
+        for name, block in (view.graph.blocks if view.graph else {}).items()
+    }
+    letters = [one for one in journey.letters if _counts(one, config)]
+    letters, excused = excuse(letters, [allow for found in own.values() for allow in found], headers)
+    reasons = {(found.code, found.span): reason for found, reason in excused}
+    folded = in_order(list(_folded([found for found, _ in excused])))
+    journey.allowed = [Excused(found, reasons[found.code, found.span]) for found in folded]
     if journey.file:
         letters += _audited(journey, own[id(journey.file)])
-    journey.letters = in_order([config.level(found) for found in letters])
+    journey.letters = in_order([config.level(found) for found in _folded(letters)])
 
 
 def _counts(found: Diagnostic, config: Config) -> bool:

@@ -21,7 +21,7 @@ from ..graph.blocks.tokenizer import Tokenizer
 from ..graph.blocks.trained import Trained
 from ..graph.claims import Verdict
 from ..graph.counts import Shape, shape
-from ..graph.lineage import Model, parent, ref_of
+from ..graph.lineage import Model, parent
 from ..graph.model import Graph
 from ..graph.names import Scope
 from ..graph.phases import Course
@@ -56,8 +56,8 @@ class Spec:
 
     def own(self) -> Iterator[Block]:
         """The blocks that the spec itself writes; not those of its imports."""
-        imported = {id(scope.head.source) for scope in self.root.imports.values() if scope.head}
-        return (one for one in self.graph.blocks.values() if id(one.header.source) not in imported)
+        source = self.root.head.source if self.root.head else None
+        return (one for one in self.graph.blocks.values() if one.header.source is source)
 
     @cached_property
     def order(self) -> list[str]:

@@ -7,7 +7,7 @@ statement with all that is in it; `allow-file` before the first block, the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,17 +36,20 @@ class Allow:
     is_file: bool
     used: set[str] = field(default_factory=set[str])
 
-    def covers(self, found: Diagnostic) -> bool:
-        """Whether a letter stands where this allows it, under a word that it has."""
-        at = found.span
-        if at is None or at.source is not self.span.source or not self.reason:
-            return False
-        inside = self.is_file or _overlap(at, self.span)
+    def covers(self, found: Diagnostic, header: Span | None) -> bool:
+        """Whether a letter, or the block that it is about, stands where this allows it, under a word that it has."""
+        inside = bool(self.reason) and any(at is not None and self._holds(at) for at in (found.span, header))
         words = [word for word in self.words if matches(word, found.code, found.name)] if inside else []
         if words and _may_be_allowed(found):
             self.used |= set(words)
             return True
         return False
+
+    def _holds(self, at: Span) -> bool:
+        place = self.span
+        if at.source is not place.source:
+            return False
+        return self.is_file or place.start <= at.start < place.end or place.start < at.end <= place.end
 
 
 class Excused(NamedTuple):
@@ -54,10 +57,6 @@ class Excused(NamedTuple):
 
     letter: Diagnostic
     reason: str
-
-
-def _overlap(at: Span, place: Span) -> bool:
-    return place.start <= at.start < place.end or place.start < at.end <= place.end
 
 
 def _may_be_allowed(found: Diagnostic) -> bool:
@@ -99,12 +98,15 @@ def _statements(body: Iterable[Any]) -> Iterable[Any]:
         yield from _statements(getattr(statement, "body", ()))
 
 
-def excuse(letters: list[Diagnostic], allowed: list[Allow]) -> tuple[list[Diagnostic], list[Excused]]:
-    """The letters that stay, and those that the spec allows."""
+def excuse(
+    letters: list[Diagnostic], allowed: list[Allow], headers: Mapping[str, Span]
+) -> tuple[list[Diagnostic], list[Excused]]:
+    """The letters that stay, and those that the spec allows; `headers` say where each stage is written."""
     stay: list[Diagnostic] = []
     excused: list[Excused] = []
     for found in letters:
-        one = next((allow for allow in allowed if allow.covers(found)), None)
+        header = headers.get(found.stage or "")
+        one = next((allow for allow in allowed if allow.covers(found, header)), None)
         if one is None:
             stay.append(found)
         else:

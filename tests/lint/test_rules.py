@@ -58,3 +58,14 @@ def test_the_folders_are_the_registry():
 
 def test_a_code_of_a_rule_says_how_bad_it_is():
     assert {rule.severity for rule in rules().values()} == set(Severity)
+
+
+def test_an_excuse_above_a_block_covers_what_the_block_inherits(lint: Lint):
+    text = (
+        "train short { from = newborn;  data = diet;  steps = 4;  context = 1k;  batch = 4Ki;  lr = 1e-3 }\n"
+    )
+    more = "train other like short { rng = 2 }\n"
+    assert [one.code for one in lint(text + more).letters] == ["SCH204"]
+    excuse = "# lehr: allow SCH204 -- a smoke test\n"
+    assert [one.stage for one in lint(text + excuse + more).letters] == ["short"]
+    assert [one.stage for one in lint(excuse + text + more).letters] == []
