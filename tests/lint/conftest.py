@@ -71,9 +71,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_model(folder / "models/pads-with-end", tokens={"pad_token": "<|end|>"})
     write_model(folder / "models/begins-twice", begins="<|begin|>")
     write_model(folder / "models/cut", rows=1000)
+    write_model(folder / "models/endless", tokens={"eos_token": None})
     (folder / "templates").mkdir()
     (folder / "templates/plain.jinja").write_text("{% for m in messages %}{{ m.content }}<|end|>{% endfor %}")
     (folder / "templates/chat.jinja").write_text(CHAT)
+    thoughts = CHAT.replace("{{ m", "<think>\n\n</think>{{ m")
+    (folder / "templates/thinks-nothing.jinja").write_text(thoughts)
     shutil.copytree(ROOT / "specs/lib", folder / "lib")
     return folder
 
