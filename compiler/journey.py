@@ -25,7 +25,7 @@ from .graph.names import Scope, declare
 from .graph.profile import profiles
 from .graph.views import View, full, under
 from .lint.config import Config
-from .lint.inspect import inspect
+from .lint.inspect import inspect, inspect_again, is_whole
 from .lint.suppress import Allow, Excused, allows, audit, excuse
 from .text import Source, Span
 
@@ -133,11 +133,13 @@ def views_to_findings(journey: Journey) -> None:
     """What the rules find in every view; nothing while the text cannot be read whole."""
     if journey.file is None or journey.scope is None or _is_torn(journey):
         return
-    bare: list[Diagnostic] = []
-    for view in journey.views.values():
-        found = inspect(view, journey.file, journey.scope, journey.config, bare)
-        journey.letters += found
-        bare = bare or found
+    asked = (journey.file, journey.scope, journey.config)
+    bare = journey.views[FULL]
+    found = inspect(bare, *asked)
+    journey.letters += found
+    for name, view in journey.views.items():
+        if name != FULL and is_whole(bare):
+            journey.letters += inspect_again(view, *asked, found)
 
 
 def findings_to_letters(journey: Journey) -> None:

@@ -133,7 +133,8 @@ class Builder:
             case ast.Import():
                 return scope.imports.get(name.text, HOLE)
             case ast.Block():
-                return self._ref(statement, scope)
+                # A block of an unknown kind has had its letter; whoever names it stays silent.
+                return self._ref(statement, scope) if statement.kind.text in KINDS else HOLE
             case ast.Let() | ast.Param():
                 return self._named_value(statement, scope, name)
             case ast.Repeat() | ast.Each():

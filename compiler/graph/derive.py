@@ -16,7 +16,10 @@ from typing import Any
 from ..diagnostics.diagnostic import Diagnostic
 from ..units import EXAMPLES, TOKENS, Quantity, digits
 from . import phases
+from .blocks.calls import OnPolicy
+from .blocks.distill import Distill
 from .blocks.preferences import Preferences
+from .blocks.rl import Rl
 from .blocks.trained import Trained
 from .letters import letter
 from .lineage import Lineage
@@ -105,14 +108,14 @@ class Derived:
 
     def _epochs(self, stage: Trained, epochs: Fraction) -> Quantity | Fact | None:
         """Passes over the data as a number of examples, or of tokens where the batch is given in tokens."""
-        data = stage.reads.start if stage.reads and not stage.reads.moves else None
+        data, answers = _passed_over(stage)
         in_tokens = stage.batch.start.dims == TOKENS
         size = (
             (tokens if in_tokens else examples)(data, self.get) if isinstance(data, Ref | Portion) else None
         )
         if isinstance(size, Fraction):
-            return Quantity(Fraction(ceil(size * epochs)), TOKENS if in_tokens else EXAMPLES)
-        if size is None:
+            return Quantity(Fraction(ceil(size * answers * epochs)), TOKENS if in_tokens else EXAMPLES)
+        if size is None and self._is_whole(data):
             noun = "tokens" if in_tokens else "examples"
             headline = f"`{stage.address}` counts its length in epochs, and its data has no size in {noun}"
             help = (f"say how much there is: `{noun} = …` in its corpus",)
@@ -120,6 +123,14 @@ class Derived:
                 letter("SCH112", headline, stage.span("epochs"), help=help, stage=stage.address)
             )
         return size
+
+    def _is_whole(self, data: Any) -> bool:
+        """Whether nothing failed in some data; what did has had its letter."""
+        ref = data.of if isinstance(data, Portion) else data
+        if not isinstance(ref, Ref):
+            return True
+        block = self.get(ref.address)
+        return block is not None and all(self.get(one) for one in block.needs() if block.kind == "mix")
 
     # ---- timelines of numbers ----------------------------------------------------------
 
@@ -184,6 +195,17 @@ class Derived:
                 found.append(letter("SCH106", "an exponential curve cannot start or end at 0", leg.span))
             before, value = place, target
         return found
+
+
+def _passed_over(stage: Trained) -> tuple[Any, int]:
+    """What an epoch is a pass over -- a stage's data, or the prompts that it answers -- and the answers to each."""
+    match stage:
+        case Rl():
+            return stage.prompts, getattr(stage.algorithm, "rollouts", 1)
+        case Distill(data=OnPolicy() as own):
+            return own.prompts, 1
+        case _:
+            return (stage.reads.start if stage.reads and not stage.reads.moves else None), 1
 
 
 def _ends(course: Course) -> str:

@@ -28,17 +28,20 @@ _ELSEWHERE = ("CLM",)
 """Errors after which every block is still there."""
 
 
-def inspect(
-    view: View, file: ast.File, root: Scope, config: Config, bare: Iterable[Diagnostic] = ()
-) -> list[Diagnostic]:
-    """What the rules find in one view; `bare` is what they found in the bare spec, and is not said again."""
+def inspect(view: View, file: ast.File, root: Scope, config: Config) -> list[Diagnostic]:
+    """What the rules find in the bare spec."""
     if view.graph is None:
         return []
     spec = Spec(view, view.graph, root, config.limits, Path())
+    return [letter for one in _on(config, view, file) for letter in _run(one, spec, file)]
+
+
+def inspect_again(
+    view: View, file: ast.File, root: Scope, config: Config, bare: Iterable[Diagnostic]
+) -> list[Diagnostic]:
+    """What they find under a profile and not in the bare spec; both have been built whole."""
     known = {(one.code, one.headline, one.span) for one in bare}
-    found = [letter for one in _on(config, view, file) for letter in _run(one, spec, file)]
-    if view.profile == "full":
-        return found
+    found = inspect(view, file, root, config) if is_whole(view) else []
     return [
         replace(one, profile=view.profile) for one in found if (one.code, one.headline, one.span) not in known
     ]

@@ -19,7 +19,12 @@ from ..graph.sizes import tokens
 from ..graph.values import Ref
 
 PRETRAINED = (Train, Distill, Prune)
-"""Stages that draw text by the token; the others draw examples."""
+"""Kinds of stage that draw text by the token; the others draw examples."""
+
+
+def is_pretraining(stage: object) -> bool:
+    """Whether a stage reads text by the token; on-policy distillation reads answers, and belongs to post-training."""
+    return isinstance(stage, PRETRAINED) and stage.reads is not None
 
 
 @dataclass(eq=False, slots=True)
@@ -33,7 +38,7 @@ class Ledger:
     def own(self, stage: Trained) -> Place:
         """Tokens that a stage draws from every corpus; nothing where it draws examples or only a run can tell."""
         if stage.address not in self._own:
-            course = self.graph.derived.course(stage) if isinstance(stage, PRETRAINED) else None
+            course = self.graph.derived.course(stage) if is_pretraining(stage) else None
             self._own[stage.address] = drawn(course, self.graph.blocks.get) if course else {}
         return self._own[stage.address]
 

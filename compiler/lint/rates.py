@@ -28,6 +28,8 @@ def before(stage: Trained, spec: Spec) -> tuple[Trained, Fraction] | None:
     above = spec.parent(stage)
     if not isinstance(stage, Train | Distill) or not isinstance(above, Train | Distill):
         return None
+    if stage.reads is None or above.reads is None:  # on-policy distillation is post-training
+        return None
     rate = end_rate(above, spec)
     return (above, rate) if rate is not None else None
 

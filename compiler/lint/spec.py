@@ -143,8 +143,8 @@ class Spec:
         return False
 
     def is_taught(self, model: Model | None) -> bool:
-        """Whether a model has learnt anything: was trained, or loaded."""
-        if model is None:
+        """Whether a model has learnt anything: was trained, or loaded.  What cannot be followed to its root may have."""
+        if model is None or self.graph.derived.lineage.root(model) is None:
             return True
         return any(block.kind in LEARNT for block in self.graph.derived.lineage.of(model))
 

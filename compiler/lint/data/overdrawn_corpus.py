@@ -7,7 +7,7 @@ from ...graph.blocks.distill import Distill
 from ...graph.blocks.trained import Trained
 from ...graph.lineage import parent
 from ...units import TOKENS, Quantity, show
-from ..ledger import PRETRAINED
+from ..ledger import is_pretraining
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
@@ -38,7 +38,7 @@ def overdrawn_corpus(stage: Trained, spec: Spec) -> Findings:
     ```
     """
     most = Fraction(spec.limits.data.max_passes)
-    if not isinstance(stage, PRETRAINED):
+    if not is_pretraining(stage):
         if stage.epochs is not None and stage.epochs > most:
             headline = f"`{stage.address}` reads its data {float(stage.epochs):g} times"
             yield finding(stage.span("epochs"), headline, notes=(_threshold(most),))

@@ -6,7 +6,7 @@ from ...graph.blocks.curate import Curate
 from ...graph.blocks.mix import Mix
 from ...graph.blocks.trained import Trained
 from ...units import digits
-from ..ledger import PRETRAINED
+from ..ledger import is_pretraining
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
@@ -35,7 +35,7 @@ def short_documents(stage: Trained, spec: Spec) -> Findings:
     train longer { from = grown;  data = books;  tokens = 1M;  context = 4k;  batch = 16Ki;  lr = 1e-3 }
     ```
     """
-    course = spec.course(stage) if isinstance(stage, PRETRAINED) else None
+    course = spec.course(stage) if is_pretraining(stage) else None
     for stretch in course.stretches if course else ():
         known = [one for one in _corpora(stretch.source, spec, ()) if one.lengths is not None]
         longest = max((int(one.lengths.high.value) for one in known if one.lengths), default=0)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from ...diagnostics.diagnostic import Label
 from ...graph.blocks.trained import Trained
 from ...units import EXAMPLES, digits
-from ..ledger import PRETRAINED
+from ..ledger import is_pretraining
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
@@ -38,7 +38,7 @@ def drifting_batch(stage: Trained, spec: Spec) -> Findings:
     ```
     """
     course = spec.course(stage)
-    if course is None or not isinstance(stage, PRETRAINED) or stage.batch.start.dims != EXAMPLES:
+    if course is None or not is_pretraining(stage) or stage.batch.start.dims != EXAMPLES:
         return
     for before, after in pairwise(course.stretches):
         if after.context != before.context and after.sequences == before.sequences:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from ...diagnostics.diagnostic import Label
 from ...graph.blocks.trained import Trained
 from ...units import digits
-from ..ledger import PRETRAINED
+from ..ledger import is_pretraining
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
@@ -34,7 +34,7 @@ def shrinking_context(stage: Trained, spec: Spec) -> Findings:
     train more { from = longer;  data = diet;  tokens = 1M;  batch = 16Ki;  lr = 1e-3 }
     ```
     """
-    if not isinstance(stage, PRETRAINED) or stage.context is None:
+    if not is_pretraining(stage) or stage.context is None:
         return
     for (before, first), (after, span) in pairwise(stage.context.values):
         if after.value < before.value:

@@ -3,7 +3,7 @@
 from ...diagnostics.diagnostic import Label
 from ...graph.blocks.trained import Trained
 from ...units import digits
-from ..ledger import PRETRAINED
+from ..ledger import is_pretraining
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
@@ -34,7 +34,7 @@ def window_beyond_context(stage: Trained, spec: Spec) -> Findings:
     train near { from = seed;  data = diet;  tokens = 1M;  context = 1k;  batch = 4Ki;  lr = 1e-3 }
     ```
     """
-    course = spec.course(stage) if isinstance(stage, PRETRAINED) else None
+    course = spec.course(stage) if is_pretraining(stage) else None
     arch = spec.graph.derived.lineage.arch(stage.ref)
     if course is None or arch is None:
         return
