@@ -136,11 +136,14 @@ class Block(Schema):
         return Ref(self.address, self.kind)
 
     def needs(self) -> list[str]:
-        """Addresses of the blocks that this one names, in reading order; its gates' benches and models too."""
+        """Addresses of the blocks that this one names, in reading order; its gates' benches and models too.
+
+        A gate may ask about the block's own model; a field that names its own block is a ring.
+        """
         asked = [score for gate in self.gates for score in scores(gate.left, gate.right)]
         also = [ref for score in asked for ref in (score.model, score.bench) if ref]
-        own = (ref.address for ref in (*references(self), *also) if ref.address != self.address)
-        return list(dict.fromkeys(own))
+        gated = [ref for ref in also if ref.address != self.address]
+        return list(dict.fromkeys(ref.address for ref in (*references(self), *gated)))
 
 
 def references(value: Any) -> list[Ref]:

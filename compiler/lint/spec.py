@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..front import ast
+from ..graph.blocks.arch import Arch
 from ..graph.blocks.eval import Eval
 from ..graph.blocks.load import Load
 from ..graph.blocks.merge import Merge
 from ..graph.blocks.tokenizer import Tokenizer
 from ..graph.blocks.trained import Trained
 from ..graph.claims import Verdict
-from ..graph.counts import Shape, shape
+from ..graph.counts import Shape, kv_heads, shape
 from ..graph.lineage import Model, parent
 from ..graph.model import Graph
 from ..graph.names import Scope
@@ -107,7 +108,7 @@ class Spec:
             return None
         arch = self.graph.derived.lineage.arch(model)
         if arch is not None:
-            return shape(arch) if arch.heads and arch.width else None
+            return shape(arch) if holds_together(arch) else None
         root = self.graph.derived.lineage.root(model)
         return self.loaded(root).shape if isinstance(root, Load) else None
 
@@ -143,7 +144,7 @@ class Spec:
         return False
 
     def is_taught(self, model: Model | None) -> bool:
-        """Whether a model has learnt anything: was trained, or loaded.  What cannot be followed to its root may have."""
+        """Whether a model has learnt anything: was trained, or loaded.  What has no root in sight may have."""
         if model is None or self.graph.derived.lineage.root(model) is None:
             return True
         return any(block.kind in LEARNT for block in self.graph.derived.lineage.of(model))
@@ -187,6 +188,11 @@ def _origins(block: Block) -> list[str]:
     else:
         models = ()
     return [ref.address for model in models for ref in references(model)]
+
+
+def holds_together(arch: Arch) -> bool:
+    """Whether the heads of a shape divide; where they do not, that has been said, and other sizes mean nothing."""
+    return (arch.head_dim is not None or arch.width % arch.heads == 0) and arch.heads % kv_heads(arch) == 0
 
 
 def models_of(block: Block) -> list[tuple[str, Ref | Pick]]:

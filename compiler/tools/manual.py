@@ -101,14 +101,15 @@ def _kind(name: str, schema: type[Schema]) -> _Kind:
         _kind(field, inner)
         for field, (info, holds) in fields.items()
         if holds.block
-        for inner in _schemas(info)
+        for inner in schemas(info)
     )
     if issubclass(schema, Block):
         nested += tuple(_kind(field, inner) for field, inner in schema.steps_within.items())
     return _Kind(name, cleandoc(schema.__doc__ or ""), rows, nested)
 
 
-def _schemas(info: FieldInfo) -> list[type[Schema]]:
+def schemas(info: FieldInfo) -> list[type[Schema]]:
+    """The schemas that a field may hold."""
     parts: tuple[Any, ...] = (info.annotation, *get_args(info.annotation))
     return [part for part in parts if isinstance(part, type) and issubclass(part, Schema)]
 

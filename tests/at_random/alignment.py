@@ -214,7 +214,9 @@ class Alignment(Models):
     def echoed(self, model: Model) -> Model:
         if not self.teacher or self.teacher.name == model.base:
             return self.taught(model)
-        data = f"on_policy({self.asks}, divergence: {self.one('forward', 'reverse', 'jensen_shannon')}, max_new: 64 tokens, temperature: 0.9)"
+        divergence = self.one("forward", "reverse", "jensen_shannon")
+        rest = f"divergence: {divergence}, max_new: 64 tokens, temperature: 0.9"
+        data = f"on_policy({self.asks}, {rest})"
         fields = {"teacher": self.teacher.name, "target": "distribution(temperature: 1.0)", "data": data}
         fields |= self.examples(epochs=False)
         found = self.stage("distill", model, fields, model.context)

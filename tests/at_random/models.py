@@ -114,8 +114,9 @@ class Models(Texts):
         peak = min(3e-3, 2 / model.arch["width"])
         low = f"{peak / 10:.1e}"
         if first or not model.lr:
+            warm, curve = "20 steps" if self.steps > 100 else "5%", self.one("cosine", "linear", "sqrt")
             return self.one(
-                f"0 ~> {peak:.1e} by {self.one('1%', '20 steps' if self.steps > 100 else '5%')} ~> {low} by end via {self.one('cosine', 'linear', 'sqrt')}",
+                f"0 ~> {peak:.1e} by {self.one('1%', warm)} ~> {low} by end via {curve}",
                 f"{peak:.1e} ~> {low} by end via {self.one(*LR_END)}",
                 f"{low} -> {peak / 20:.1e} at 50%",
             )

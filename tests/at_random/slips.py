@@ -285,7 +285,7 @@ def drifting(recipe: Recipe) -> Iterator[Change]:
 
 @slip("SCH07 a window in the wrong unit", "SCH204", "SCH209", "SCH206", "SCH202", "SCH113")
 def short(recipe: Recipe) -> Iterator[Change]:
-    for block in having(recipe, "steps", *POST, "train"):
+    for block in having(recipe, "steps", *POST):
         yield put(block, "steps", "3")
 
 
@@ -307,7 +307,7 @@ def long_answer(recipe: Recipe) -> Iterator[Change]:
         yield put(block, "max_new", "4M tokens")
 
 
-@slip("CTX04 context that falls", "SCH205", "SCH210", "SCH216", "DAT206")
+@slip("CTX04 context that falls", "SCH205", "SCH210", "SCH216", "DAT206", "PST204")
 def falling(recipe: Recipe) -> Iterator[Change]:
     for block in recipe.blocks("train")[1:]:
         if "x" not in block.fields["batch"] and "->" not in block.fields["batch"] + block.fields["context"]:
@@ -488,7 +488,8 @@ def former_judge(recipe: Recipe) -> Iterator[Change]:
     base, text = first_train(recipe), recipe.text()
     later = {one.fields["from"] for one in recipe.blocks("train") if "rope" in one.fields}
     for block in recipe.blocks("reward"):
-        if base.name in later and block.fields["from"] != base.name and f"judge = {block.name}" in text:
+        is_one_line = "student" not in text and base.name in later
+        if is_one_line and block.fields["from"] != base.name and f"judge = {block.name}" in text:
             yield put(block, "from", base.name)
 
 
@@ -556,7 +557,7 @@ def two_yardsticks(recipe: Recipe) -> Iterator[Change]:
 
 @slip("EVL03 bench longer than the model", "SCH210")
 def long_bench(recipe: Recipe) -> Iterator[Change]:
-    for block in recipe.blocks("bench"):
+    for block in recipe.blocks("bench") if not recipe.blocks("load") else ():
         yield put(block, "context", "8M context")
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from lehr.compiler.diagnostics.text import text
 from lehr.compiler.journey import Journey
+from lehr.compiler.lint.config import matches
 from lehr.compiler.lint.rules import rules
 
 HERE = Path(__file__).parent
@@ -46,7 +47,11 @@ class Case:
 
     @property
     def kind(self) -> str:
-        return "suppressed" if "lehr: allow" in self.text else "fires" if self.expected else "silent"
+        words = re.findall(r"[\w-]+", " ".join(re.findall(r"lehr: allow(?:-file)? (.*?) --", self.text)))
+        rule = rules().get(self.code)
+        if rule and any(matches(word, rule.code, rule.name) for word in words):
+            return "suppressed"
+        return "fires" if self.expected else "silent"
 
 
 def cases() -> list[Case]:

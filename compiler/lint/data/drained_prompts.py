@@ -46,7 +46,7 @@ def drained_prompts(stage: Trained, spec: Spec) -> Findings:
         return
     size = examples(prompts, spec.graph.blocks.get)
     answers = sum(one.steps * one.sequences for one in course.stretches)
-    most = Fraction(spec.limits.data.max_passes)
+    most = Fraction(str(spec.limits.data.max_passes))
     if not isinstance(size, Fraction) or size == 0 or Fraction(answers, each) <= most * size:
         return
     ref = prompts.of if isinstance(prompts, Portion) else prompts

@@ -11,6 +11,9 @@ from ..ledger import is_pretraining
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
+_ROUNDED = Fraction(101, 100)
+"""A stage ends with a whole step, which may go a little past what was asked for."""
+
 
 @rule("DAT203", "overdrawn-corpus")
 def overdrawn_corpus(stage: Trained, spec: Spec) -> Findings:
@@ -37,7 +40,7 @@ def overdrawn_corpus(stage: Trained, spec: Spec) -> Findings:
     train more { from = grown;  data = gold;  tokens = 10M;  batch = 4Ki;  lr = 1e-3 }
     ```
     """
-    most = Fraction(spec.limits.data.max_passes)
+    most = Fraction(str(spec.limits.data.max_passes))
     if not is_pretraining(stage):
         if stage.epochs is not None and stage.epochs > most:
             headline = f"`{stage.address}` reads its data {float(stage.epochs):g} times"
@@ -48,7 +51,8 @@ def overdrawn_corpus(stage: Trained, spec: Spec) -> Findings:
     for corpus, amount in spec.ledger.along(stage.address).items():
         size = spec.ledger.size(corpus)
         drawn = before.get(corpus, Fraction(0))
-        if not size or amount <= most * size or drawn > most * size:
+        limit = most * size * _ROUNDED if size else 0
+        if not size or amount <= limit or drawn > limit:
             continue
         block = spec.get(corpus)
         field = "tokens" if block and "tokens" in block.spans else ""

@@ -41,7 +41,7 @@ def early_horizon(stage: Trained, spec: Spec) -> Findings:
     leg, before = stage.lr.legs[-1], stage.lr.values[-2][0]
     place = course.place(leg.point)
     falls = leg.glides and 0 < leg.value.value < before.value
-    if not falls or place >= Fraction(spec.limits.schedule.decay_share) * course.steps:
+    if not falls or place >= Fraction(str(spec.limits.schedule.decay_share)) * course.steps:
         return
     notes = (f"step {digits(round(place))} of {digits(course.steps)}",)
     headline = (

@@ -39,7 +39,7 @@ def lr_jump(stage: Trained, spec: Spec) -> Findings:
     if found is None or warms_up(stage):
         return
     above, rate = found
-    if rate == 0 or start <= Fraction(spec.limits.schedule.lr_jump) * rate:
+    if rate == 0 or start <= Fraction(str(spec.limits.schedule.lr_jump)) * rate:
         return
     also = (Label(above.span("lr"), f"ends at {float(rate):g}"),)
     notes = (f"{float(start):g} / {float(rate):g} = {float(start / rate):.3g}",)

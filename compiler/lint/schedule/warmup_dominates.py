@@ -35,7 +35,7 @@ def warmup_dominates(stage: Trained, spec: Spec) -> Findings:
     if course is None or not warms_up(stage):
         return
     leg = stage.lr.legs[0]
-    place, most = course.place(leg.point), Fraction(spec.limits.schedule.warmup_share)
+    place, most = course.place(leg.point), Fraction(str(spec.limits.schedule.warmup_share))
     if place <= most * course.steps or place > course.steps:
         return
     share = float(place / course.steps)

@@ -5,7 +5,7 @@ from ...graph.counts import head_dim
 from ...graph.schema import Schema
 from ...units import digits
 from ..rule import Findings, finding, rule
-from ..spec import Spec
+from ..spec import Spec, holds_together
 
 _WIDTH, _HEAD = 64, 8
 _SMALL = 256
@@ -36,7 +36,7 @@ def odd_width(arch: Arch, spec: Spec) -> Findings:
     init other { arch = even;  tokenizer = words }
     ```
     """
-    if arch.width < _SMALL:
+    if arch.width < _SMALL or not holds_together(arch):
         return
     sizes: list[tuple[Schema, str, int, int]] = [
         (arch, "width", arch.width, _WIDTH),

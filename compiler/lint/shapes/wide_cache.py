@@ -37,7 +37,9 @@ def wide_cache(stage: Distill, spec: Spec) -> Findings:
     ```
     """
     course, shape = spec.course(stage), spec.shape(stage.teacher)
-    if not stage.cache or not isinstance(stage.target, Distribution) or course is None or shape is None:
+    if not stage.cache or stage.reads is None or not isinstance(stage.target, Distribution):
+        return
+    if course is None or shape is None:
         return
     size = Fraction(course.tokens * shape.vocab * _BYTES)
     notes = (
