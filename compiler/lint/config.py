@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fnmatch import fnmatch
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_origin, get_type_hints
 
@@ -29,10 +30,12 @@ class Schedule:
     """Thresholds of the rules about schedules."""
 
     min_steps: int = _key(10, "Fewest steps of a stage or phase (SCH204).", least=1)
-    warmup_share: float = _key(0.25, "Longest warm-up, as a share of its stage (SCH202).", least=0)
+    warmup_share: float = _key(0.25, "Longest warm-up, as a share of its stage (SCH202).", least=0, most=1)
     lr_jump: float = _key(2.0, "Largest jump of the rate between stages (SCH201).", least=1)
     lr_width: float = _key(10.0, "Largest product of learning rate and width (SCH208).", least=0)
-    decay_share: float = _key(0.9, "Share of a stage before which a decay is early (SCH215).", least=0)
+    decay_share: float = _key(
+        0.9, "Share of a stage before which a decay is early (SCH215).", least=0, most=1
+    )
     unsaved_steps: int = _key(20_000, "Longest stage without checkpoints (SCH302).", least=1)
 
 
@@ -72,7 +75,7 @@ class Lint:
 class Tool:
     """What `lehr check` looks at when nothing is named."""
 
-    edition: int = _key(1, "Edition of the language.", least=1)
+    edition: int = _key(1, "Edition of the language.", least=1, most=1)
     specs: tuple[str, ...] = _key((), "Files and folders.")
     profiles: tuple[str, ...] | None = _key(None, "Profiles; default: all.")
     lint: Lint = field(default=Lint(), metadata={"says": "Rules."})
@@ -166,11 +169,11 @@ def _of_folder(folder: Path) -> Config:
         if not path.is_file():
             continue
         try:
-            table: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("lehr")
+            tools: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("tool")
         except (OSError, ValueError) as error:
             raise BadConfig(f"{path}: {error}") from None
-        if table is not None:
-            return read(table, path)
+        if isinstance(tools, dict) and "lehr" in tools:
+            return read(cast("dict[str, Any]", tools)["lehr"], path)
     return Config()
 
 
@@ -196,9 +199,11 @@ def _read(kind: type[T], table: Any, way: tuple[str, ...], path: Path) -> T:
             raise BadConfig(f"{where} has no key `{key}`{_close(key, known)}")
         name = known[key].name
         values[name] = _value(hints[name], value, (*way, key), path)
-        least = known[key].metadata.get("least")
-        if least is not None and values[name] < least:
+        least, most = (known[key].metadata.get(bound) for bound in ("least", "most"))
+        if least is not None and not values[name] >= least:
             raise BadConfig(f"{where} `{key}` is at least {least}")
+        if most is not None and values[name] > most:
+            raise BadConfig(f"{where} `{key}` is at most {most}")
     return kind(**values)
 
 
@@ -219,7 +224,7 @@ def _value(kind: Any, value: Any, way: tuple[str, ...], path: Path) -> Any:
             raise BadConfig(f"{where} is a list of texts")
         return tuple(cast("list[str]", value))
     numbers = (int, float) if kind is float else (int,)
-    if isinstance(value, bool) or not isinstance(value, numbers):
+    if isinstance(value, bool) or not isinstance(value, numbers) or not isfinite(value):
         raise BadConfig(f"{where} is a {'number' if kind is float else 'whole number'}")
     return value
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import strategies as st
 
 from .alignment import Alignment
@@ -47,7 +49,7 @@ class Draw(Alignment):
         stage = self.one(*self.recipe.blocks("train"))
         self.line(f"expect {stage.name}.steps >= 20")
         self.line(f"expect {stage.name}.lr.end < 1")
-        if self.seed == "seed" and "seed" not in self.recipe.text().replace("param seed", ""):
+        if self.seed == "seed" and not re.search(r"= seed\b", self.recipe.text()):
             self.recipe.parts[0].fields["rng"] = "seed"
 
     def profile(self) -> None:

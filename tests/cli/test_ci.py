@@ -124,6 +124,11 @@ specs = ["recipes"]
         ("[tool.lehr.lint.schedule]\nmin-step = 2", 2, "[tool.lehr.lint.schedule] has no key `min-step`"),
         ('max-warnings = "none"', 2, "`max-warnings`"),
         ("max-warnings = ", 2, "pyproject.toml"),
+        ("[tool.lehr.lint.data]\nmax-passes = nan", 2, "`max-passes` is a number"),
+        ("[tool.lehr.lint.schedule]\nwarmup-share = 2", 2, "`warmup-share` is at most 1"),
+        ("select = [1]", 2, "`select` is a list of texts"),
+        ("per-file = 3", 2, "`per-file` is a table"),
+        ("max-warnings = true", 2, "`max-warnings` is a whole number"),
     ],
 )
 def test_the_configuration_says_what_counts(lehr, tmp_path: Path, lint: str, code: int, said: str):
