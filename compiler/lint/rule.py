@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any, get_type_hints
 
-from ..diagnostics.diagnostic import Diagnostic, Fix, Label, Severity
+from ..diagnostics.diagnostic import Diagnostic, Edit, Fix, Label, Severity
 from ..graph.schema import Block
 from ..graph.values import Timeline
 from ..text import Span
@@ -64,6 +64,19 @@ def rule(code: str, name: str) -> Callable[[Check], Rule]:
         return Rule(code, name, check, subject, cleandoc(check.__doc__ or ""))
 
     return made
+
+
+def removal(span: Span) -> Edit:
+    """Take something out: with its line where it stands alone there, else with the blanks before it."""
+    source, line = span.source, span.source.line(span.line)
+    start, end = span.start, span.end
+    if line.strip() == span.text.strip():
+        start = source.offset(span.line, 1)
+        end = source.text.find("\n", end) + 1 or len(source.text)
+    else:
+        before = source.text[:start]
+        start = len(before.rstrip(" \t"))
+    return Edit(Span(source, start, end), "")
 
 
 def finding(

@@ -18,8 +18,10 @@ from ..graph.letters import CODES as OF_THE_GRAPH
 from ..text import Span
 from .codes import OF_THE_LINTER, names
 from .config import matches
+from .rule import removal
 
-_ALLOW = re.compile(r"\s*lehr:\s*(allow-file|allow)\b[ \t]*(.*?)(?:\s+--\s*(.*))?$", re.S)
+_ALLOW = re.compile(r"\s*lehr:\s*(allow-file|allow)(?![\w-])(.*?)(?:--(.*))?$", re.S)
+_OTHER = re.compile(r"\s*lehr:\s*([\w-]*)")
 _WORD = re.compile(r"[^\s,]+")
 _CLAIMS = ("CLM101", "CLM102")
 """What elaboration calls an error and the plan can do without."""
@@ -39,8 +41,8 @@ class Allow:
     def covers(self, found: Diagnostic, header: Span | None) -> bool:
         """Whether a letter, or the block that it is about, stands where this allows it, under a word that it has."""
         inside = bool(self.reason) and any(at is not None and self._holds(at) for at in (found.span, header))
-        words = [word for word in self.words if matches(word, found.code, found.name)] if inside else []
-        if words and _may_be_allowed(found):
+        words = [word for word in self.words if word != "ALL" and matches(word, found.code, found.name)]
+        if inside and words and _may_be_allowed(found):
             self.used |= set(words)
             return True
         return False
@@ -124,6 +126,12 @@ def audit(
     """
     found: list[Diagnostic] = []
     first = next((one.span.start for one in file.body if isinstance(one, ast.Block)), None)
+    for comment in file.comments:
+        other = _OTHER.match(comment.text)
+        if other and not _ALLOW.match(comment.text):
+            headline = f"`lehr: {other[1]}` means nothing"
+            help = ("write `# lehr: allow CODE -- why`",)
+            found.append(_letter("LNT203", headline, comment.span, help=help))
     for allow in allowed:
         wrong = _wrong(allow, first)
         found += wrong
@@ -188,18 +196,13 @@ def _unused(allow: Allow, counts: Callable[[str, str], bool]) -> list[Diagnostic
 
 def _shortened(allow: Allow, idle: list[str]) -> Fix:
     """Take out the words that allow nothing; with the last of them the comment goes."""
-    span, source = allow.comment.span, allow.comment.span.source
+    span = allow.comment.span
     left = [word for word in allow.words if word not in idle]
     if left:
         first = _word_at(allow.words[0], span)
         last = _word_at(allow.words[-1], span)
         return Fix("take it out", (Edit(first.to(last), ", ".join(left)),))
-    start, end = span.start, span.end
-    if allow.comment.own_line:
-        start, end = source.offset(span.line, 1), min(end + 1, len(source.text))
-    else:
-        start -= len(source.text[:start]) - len(source.text[:start].rstrip(" \t"))
-    return Fix("take the comment out", (Edit(Span(source, start, end), ""),))
+    return Fix("take the comment out", (removal(span),))
 
 
 def _word_at(word: str, span: Span) -> Span:

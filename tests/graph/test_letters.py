@@ -200,3 +200,10 @@ def test_like_begins_as_another_block(stage):
 def test_a_pipeline_stays_in_its_folder(journey, path: str):
     found = journey(f'lehr 1\npipeline recipe {{ runs = "{path}" }}\n')
     assert said(found) == [("NAM111", f'"{path}"')]
+
+
+def test_a_stage_that_names_itself_is_a_ring(stage):
+    found = stage(
+        GOOD, more="train ring { from = ring;  data = diet;  steps = 20;  batch = 8 sequences;  lr = 1e-3 }\n"
+    )
+    assert said(found) == [("LIN101", "train ring")]

@@ -154,3 +154,16 @@ def test_a_point_past_a_batch_ramp_is_found_on_the_axis_of_steps(stage):
         stage(PLAIN + "  tokens = 96Ki tokens\n  context = 1k\n  batch = 4Ki -> 8Ki at 32Ki tokens")
     )
     assert found.place(Quantity(Fraction(64 * 1024), (("tokens", 1),))) == 8 + 4
+
+
+def test_an_epoch_of_a_policy_is_a_pass_over_its_prompts(stage):
+    rest = "from = grown;  reference = grown;  judge = shorter;  prompts = asks;  batch = 32 sequences;  lr = 1e-6"
+    found = stage(
+        "  data = diet;  tokens = 1M;  context = 1k;  batch = 4Ki;  lr = 1e-3",
+        more=f"prompts asks {{ examples = 400 }}\nrl four {{ {rest};  epochs = 2;  algorithm = rloo(rollouts: 4) }}\n"
+        f"rl alone {{ {rest};  epochs = 2;  algorithm = reinforce }}\n",
+    )
+    assert found.letters == []
+    assert found.graph
+    steps = {name: found.graph.derived.course(found.graph.blocks[name]).steps for name in ("four", "alone")}
+    assert steps == {"four": 2 * 400 * 4 // 32, "alone": 2 * 400 // 32}

@@ -1,8 +1,8 @@
 """NAM202 unused-import."""
 
-from ...diagnostics.diagnostic import Edit, Fix
+from ...diagnostics.diagnostic import Fix
 from ...front import ast
-from ..rule import Findings, finding, rule
+from ..rule import Findings, finding, removal, rule
 from ..spec import Spec, names_in
 
 
@@ -33,5 +33,5 @@ def unused_import(file: ast.File, spec: Spec) -> Findings:
     for one in file.body:
         found = isinstance(one, ast.Import) and one.alias.text in spec.root.imports
         if isinstance(one, ast.Import) and found and one.alias.text not in read:
-            fix = Fix("take it out", (Edit(one.span, ""),))
+            fix = Fix("take it out", (removal(one.span),))
             yield finding(one.alias.span, f"nothing reads `{one.alias.text}`", fix=fix)

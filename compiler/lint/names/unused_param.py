@@ -1,8 +1,8 @@
 """NAM201 unused-param."""
 
-from ...diagnostics.diagnostic import Edit, Fix
+from ...diagnostics.diagnostic import Fix
 from ...front import ast
-from ..rule import Findings, finding, rule
+from ..rule import Findings, finding, removal, rule
 from ..spec import Spec, names_in
 
 
@@ -31,5 +31,5 @@ def unused_param(file: ast.File, spec: Spec) -> Findings:
     read |= {name for one in file.body if isinstance(one, ast.Param) for name in names_in(one.default)}
     for one in file.body:
         if isinstance(one, ast.Param) and one.name.text not in read:
-            fix = Fix("take it out", (Edit(one.span, ""),), "unsafe")
+            fix = Fix("take it out", (removal(one.span),), "unsafe")
             yield finding(one.name.span, f"nothing reads `{one.name.text}`", fix=fix)
