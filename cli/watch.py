@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from ..compiler.errors import BadConfig
+
 _PAUSE = 0.2
 """Seconds between two looks; a handful of `stat` calls each, which costs nothing."""
 
@@ -29,6 +31,9 @@ def _looked_at(look: Callable[[], list[Path]]) -> list[Path]:
         files = look()
     except click.ClickException as error:
         error.show()
+        files = []
+    except BadConfig as error:
+        click.echo(f"Error: {error}", err=True)
         files = []
     folders = {path.parent for path in files} or {Path()}
     beside = [one for folder in folders for one in folder.glob("*.lehr")]
