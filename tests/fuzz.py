@@ -60,7 +60,7 @@ repeat post for turn in 1..rounds carry policy = grown, crew = [grown] {
     from = crew;  prompts = asks.part(turn, of: rounds);  per_prompt = 2..4;  judge = judge;  keep = best(1)
   }
   each arm for tag in ["easy", "code"] {
-    sft tuned { from = policy;  data = drafts.filtered(tag);  steps = 9 * turn;  batch = 32 sequences;  lr = 1e-5 }
+    sft tuned { from = policy;  data = drafts.filtered(tag);  steps = 12 * turn;  batch = 32 sequences;  lr = 1e-5 }
   }
   merge blend { of = arm[*].tuned;  weights = uniform }
   next policy = blend
