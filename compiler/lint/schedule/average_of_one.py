@@ -8,6 +8,10 @@ from ..rule import Findings, finding, rule
 from ..spec import Spec
 
 
+_STEPS = 2
+"""A stage of a single step has nothing to average whatever is asked; that it is so short is said elsewhere."""
+
+
 @rule("SCH206", "average-of-one")
 def average_of_one(stage: Trained, spec: Spec) -> Findings:
     """An average over a single sample, or over none.
@@ -35,7 +39,7 @@ def average_of_one(stage: Trained, spec: Spec) -> Findings:
     ```
     """
     course, wanted = spec.course(stage), stage.average
-    if course is None or wanted is None:
+    if course is None or wanted is None or course.steps < _STEPS:
         return
     every = course.interval(wanted.every)
     first = nearest_step(course.place(wanted.start)) or every
