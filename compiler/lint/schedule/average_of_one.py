@@ -7,7 +7,6 @@ from ...units import digits
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
-
 _STEPS = 2
 """A stage of a single step has nothing to average whatever is asked; that it is so short is said elsewhere."""
 
