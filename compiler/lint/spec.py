@@ -21,7 +21,7 @@ from ..graph.blocks.merge import Merge
 from ..graph.blocks.tokenizer import Tokenizer
 from ..graph.blocks.trained import Trained
 from ..graph.claims import Verdict
-from ..graph.counts import Shape, kv_heads, shape
+from ..graph.counts import Shape, head_dim, kv_heads, shape
 from ..graph.lineage import Model, parent
 from ..graph.model import Graph
 from ..graph.names import Scope
@@ -192,7 +192,8 @@ def _origins(block: Block) -> list[str]:
 
 def holds_together(arch: Arch) -> bool:
     """Whether the heads of a shape divide; where they do not, that has been said, and other sizes mean nothing."""
-    return (arch.head_dim is not None or arch.width % arch.heads == 0) and arch.heads % kv_heads(arch) == 0
+    has_heads = arch.head_dim is not None or arch.width % arch.heads == 0
+    return has_heads and arch.heads % kv_heads(arch) == 0 and head_dim(arch) % 2 == 0
 
 
 def models_of(block: Block) -> list[tuple[str, Ref | Pick]]:
