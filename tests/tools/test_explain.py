@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from above import ABOVE
 from click.testing import CliRunner
 
 from lehr.cli.door import lehr
@@ -14,17 +15,6 @@ from lehr.compiler.tools.explain import code, pages, quantity
 from lehr.compiler.tools.manual import kind
 
 ROOT = Path(__file__).parent.parent.parent
-ABOVE = """\
-lehr 1
-pipeline recipe {}
-corpus web  { source = builtin("prose") }
-corpus code { source = builtin("code") }
-tokenizer words { from = [web, code];  vocab = 1024 }
-arch small { layers = 2;  width = 64;  heads = 4;  kv_heads = 2;  ffn = 192;  vocab = words.vocab }
-init newborn { arch = small;  tokenizer = words }
-mix diet { web = 60%;  code = rest }
-train grown { from = newborn;  data = diet;  tokens = 1M;  context = 1k;  batch = 4Ki;  lr = 1e-3 }
-"""
 _BLOCK = re.compile(r"```lehr( instead)?\n(.*?)```", re.S)
 EXAMPLES = [
     pytest.param(number, bool(instead), text, id=f"{number}{instead}")
