@@ -10,13 +10,16 @@ from ..graph.blocks.corpus import Corpus
 from ..graph.blocks.curate import Curate, Decontaminate
 from ..graph.blocks.rl import Rl
 from ..graph.blocks.sample import Sample
+from ..graph.blocks.synthesize import Synthesize
 from ..graph.model import Graph
 from ..graph.schema import Block, references
 
 Way = tuple[str, ...]
 """Addresses from the corpus on, in the order in which the leak went."""
 
-_JUDGES = {"judge", "by", "keep", "optimizer", "template", "tokenizer", "arch", "to", "contains", "against"}
+_JUDGES = frozenset(
+    {"judge", "by", "keep", "optimizer", "template", "tokenizer", "arch", "to", "contains", "against"}
+)
 """Fields through which no text comes into a model."""
 
 
@@ -57,15 +60,13 @@ def _sources(block: Block) -> list[str]:
         return []
     if block.kind == "mix":
         return block.needs()
-    fields = [name for name in type(block).fields() if name not in _JUDGES or name == "by" == _writer(block)]
+    aside = _JUDGES
+    if isinstance(block, Synthesize):
+        aside = aside - {"by"}  # there it is the model that writes
     if isinstance(block, Sample | Rl):
-        fields = [name for name in fields if name != "prompts"]
+        aside = aside | {"prompts"}
+    fields = [name for name in type(block).fields() if name not in aside]
     return [ref.address for name in fields for ref in references(block.value(name))]
-
-
-def _writer(block: Block) -> str:
-    """The field of the model that writes the text, where that is what a block is for."""
-    return "by" if block.kind == "synthesize" else ""
 
 
 def _cleaned(block: Block) -> set[str]:

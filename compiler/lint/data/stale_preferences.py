@@ -61,6 +61,7 @@ def stale_preferences(stage: Trained, spec: Spec) -> Findings:
             help = (f"write `{people.address}.until(…)` or `.latest(…)` with the round",)
             yield finding(span, headline, "later rounds' batches too", also=also, help=help)
         elif data.how in ("latest", "until") and int(data.argument) < min(number, people.batches):
-            headline = f"round {number} of `{loop}` stops at batch {data.argument} of `{people.address}`"
+            headline = f"later rounds of `{loop}` stop at batch {data.argument} of `{people.address}`"
+            notes = (f"this is round {number}",)
             help = (f"write `.{data.how}(…)` with the round",)
-            yield finding(span, headline, also=also, help=help)
+            yield finding(span, headline, also=also, notes=notes, help=help)

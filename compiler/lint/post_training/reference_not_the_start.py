@@ -52,7 +52,7 @@ def reference_not_the_start(stage: Trained, spec: Spec) -> Findings:
         return
     if held.kind in _TUNED and spec.descends(start, held):
         return
-    also = (Label(stage.span("from"), "it starts from this"),)
-    headline = f"`{stage.address}` starts from `{start.address}` and is held to `{held.address}`"
+    also = (Label(stage.span("from"), f"it starts from `{start.address}`"),)
+    headline = f"`{stage.address}` is held to `{held.address}`, and does not start from it"
     help = (f"write `reference = {stage.span('from').text}`",)
     yield finding(stage.span("reference"), headline, also=also, help=help)

@@ -42,5 +42,5 @@ def same_model_twice(block: Block, spec: Spec) -> Findings:
     named = [one.address for one in models if isinstance(one, Ref)]
     for address in dict.fromkeys(named):
         if named.count(address) > 1:
-            headline = f"`{block.address}` names `{address}` {named.count(address)} times"
-            yield finding(block.span(field), headline)
+            headline = f"`{block.address}` names one model {named.count(address)} times"
+            yield finding(block.span(field), headline, f"`{address}`")
