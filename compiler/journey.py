@@ -254,7 +254,6 @@ def _folded(letters: list[Diagnostic]) -> Iterator[Diagnostic]:
     for same in seen.values():
         places = list(dict.fromkeys(one.stage or one.headline for one in same))
         turns = len({_TURN.sub("[*]", place) for place in places}) == 1
-        more = (
-            f"the same in {len(places) - 1} more {'turns' if turns else 'stages'}" if len(places) > 1 else ""
-        )
+        noun = ("turn" if turns else "stage") + ("s" if len(places) > 2 else "")
+        more = f"the same in {len(places) - 1} more {noun}" if len(places) > 1 else ""
         yield replace(same[0], notes=(*same[0].notes, more)) if more else same[0]

@@ -22,6 +22,10 @@ PRETRAINED = (Train, Distill, Prune)
 """Kinds of stage that draw text by the token; the others draw examples."""
 
 
+ROUNDED = Fraction(101, 100)
+"""A stage ends with a whole step, which may go a little past what was asked for."""
+
+
 def is_pretraining(stage: object) -> bool:
     """Whether a stage reads text by the token; on-policy distillation reads answers, and belongs to post-training."""
     return isinstance(stage, PRETRAINED) and stage.reads is not None

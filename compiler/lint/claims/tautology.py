@@ -41,7 +41,8 @@ def _why(test: ast.Binary, spec: Spec) -> str:
         return "both sides are the same"
     if not any(isinstance(one, ast.Name) for one in walk(test)):
         return "there is nothing of the spec in it"
-    if test.op == ">=" and isinstance(test.right, ast.Number) and test.right.value == 0:
+    is_size = isinstance(test.left, ast.Name | ast.Member)
+    if test.op == ">=" and is_size and isinstance(test.right, ast.Number) and test.right.value == 0:
         return "no size is less than 0"
     if test.op == "==" and (
         _is_set_by(test.left, test.right, spec) or _is_set_by(test.right, test.left, spec)

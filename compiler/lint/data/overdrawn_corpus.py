@@ -7,12 +7,9 @@ from ...graph.blocks.distill import Distill
 from ...graph.blocks.trained import Trained
 from ...graph.lineage import parent
 from ...units import TOKENS, Quantity, show
-from ..ledger import is_pretraining
+from ..ledger import ROUNDED, is_pretraining
 from ..rule import Findings, finding, rule
 from ..spec import Spec
-
-_ROUNDED = Fraction(101, 100)
-"""A stage ends with a whole step, which may go a little past what was asked for."""
 
 
 @rule("DAT203", "overdrawn-corpus")
@@ -51,7 +48,7 @@ def overdrawn_corpus(stage: Trained, spec: Spec) -> Findings:
     for corpus, amount in spec.ledger.along(stage.address).items():
         size = spec.ledger.size(corpus)
         drawn = before.get(corpus, Fraction(0))
-        limit = most * size * _ROUNDED if size else 0
+        limit = most * size * ROUNDED if size else 0
         if not size or amount <= limit or drawn > limit:
             continue
         block = spec.get(corpus)

@@ -3,7 +3,7 @@
 from ...diagnostics.diagnostic import Label
 from ...graph.blocks.calls import Best
 from ...graph.blocks.sample import Sample
-from ..draws import drawn, kept
+from ..draws import drawn, kept, least
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
@@ -31,7 +31,7 @@ def choice_of_one(sample: Sample, spec: Spec) -> Findings:
     sample drafts { from = grown;  prompts = asks;  per_prompt = 8;  judge = shorter;  keep = best(1) }
     ```
     """
-    if not isinstance(sample.keep, Best) or drawn(sample) != kept(sample):
+    if not isinstance(sample.keep, Best) or not drawn(sample) == least(sample) == kept(sample):
         return
     also = (Label(sample.span("per_prompt"), "drawn"),) if "per_prompt" in sample.spans else ()
     headline = f"`{sample.address}` keeps every answer that it draws"

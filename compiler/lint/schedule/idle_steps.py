@@ -34,6 +34,7 @@ def idle_steps(stage: Trained, spec: Spec) -> Findings:
     idle = sum((min(piece.end, course.steps) - piece.start for piece in laid), start=0)
     if idle <= 1:
         return
-    span = next(span for value, span in stage.lr.values if value.value == 0)
+    zeros = [span for value, span in stage.lr.values if value.value == 0]
+    span = zeros[0] if laid[0].start == 0 else zeros[-1]
     headline = f"the learning rate of `{stage.address}` is 0 for {digits(idle)} steps"
     yield finding(span, headline, notes=(f"of {digits(course.steps)} steps in all",))

@@ -11,6 +11,10 @@ _NEXT = {"M": ("B", 1000), "B": ("T", 1000), "Ki": ("Mi", 1024), "Mi": ("Gi", 10
 """The prefix above, where both mean the same whatever is counted; `k` and `M` of context are binary."""
 
 
+_CONTEXTS = ("context", "lengths", "window", "original")
+"""Fields in which `M` without a noun is binary, and `B` means nothing."""
+
+
 @rule("UNI301", "clumsy-prefix")
 def clumsy_prefix(file: ast.File, spec: Spec) -> Findings:
     """A number that the next prefix would make shorter.
@@ -33,9 +37,15 @@ def clumsy_prefix(file: ast.File, spec: Spec) -> Findings:
     train more { from = grown;  data = large;  tokens = 1M;  batch = 4Ki;  lr = 1e-3 }
     ```
     """
+    fields = [
+        one for one in walk(file.body) if isinstance(one, ast.Field) and one.path[-1].text not in _CONTEXTS
+    ]
+    plain = {id(node) for one in fields for node in walk(one.value)}
     for node in walk(file.body):
         if not isinstance(node, ast.Number) or node.suffix not in _NEXT or node.noun == "context":
             continue
+        if node.suffix == "M" and not node.noun and id(node) not in plain:
+            continue  # it may be a context, here or where a `let` is read
         prefix, factor = _NEXT[node.suffix]
         value = node.value / factor
         if value >= 1 and (factor == 1000 or value.denominator == 1):
