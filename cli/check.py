@@ -6,6 +6,7 @@ import gc
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -66,7 +67,7 @@ def verb(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     watch: bool,
-    **rest: object,
+    **rest: Any,
 ) -> None:
     """Find what is wrong with specs: files, folders, or `specs/` when none is named.
 
@@ -75,7 +76,7 @@ def verb(
     Never imports torch, trains nothing, and writes nothing without --fix.  Exit code 1
     when there are errors, or more warnings than allowed.
     """
-    call = _Wanted(profiles=wanted, select=_split(select), ignore=_split(ignore), **rest)  # pyright: ignore
+    call = _Wanted(profiles=wanted, select=_split(select), ignore=_split(ignore), **rest)
     if call.unsafe and not call.fix:
         raise click.UsageError("--unsafe goes with --fix")
     # The passes allocate much and free next to nothing: looking for rings in it takes 6 % of a check's time.

@@ -18,7 +18,6 @@ from functools import lru_cache
 from .diagnostics.diagnostic import Diagnostic, Severity, in_order
 from .front import ast, load, parse
 from .graph.claims import Verdict
-from .graph.letters import CODES as OF_THE_GRAPH
 from .graph.letters import letter, unknown
 from .graph.model import Graph
 from .graph.names import Scope, declare
@@ -26,7 +25,7 @@ from .graph.profile import profiles
 from .graph.views import View, full, under
 from .lint.config import Config
 from .lint.inspect import inspect, inspect_again, is_whole
-from .lint.suppress import Allow, Excused, allows, audit, excuse
+from .lint.suppress import Allow, Excused, allows, audit, excuse, leaves_no_plan
 from .text import Source, Span
 
 FULL = "full"
@@ -159,21 +158,24 @@ def findings_to_letters(journey: Journey) -> None:
     journey.allowed = [Excused(found, reasons[found.code, found.span]) for found in folded]
     if journey.file:
         letters += _audited(journey, own[id(journey.file)])
-    journey.letters = in_order([config.level(found) for found in _folded(letters)])
+    journey.letters = in_order(
+        [found if leaves_no_plan(found) else config.level(found) for found in _folded(letters)]
+    )
 
 
 def _counts(found: Diagnostic, config: Config) -> bool:
-    """Whether the configuration lets a letter stand; errors of elaboration it cannot take away."""
+    """Whether the configuration lets a letter stand; what leaves no plan it cannot take away."""
     path = found.span.source.path if found.span else ""
-    unavoidable = found.severity is Severity.ERROR and found.code in OF_THE_GRAPH
-    return unavoidable or found.code.startswith("SYN") or config.counts(found.code, found.name, path)
+    return leaves_no_plan(found) or config.counts(found.code, found.name, path)
 
 
 def _audited(journey: Journey, own: list[Allow]) -> list[Diagnostic]:
     """What is wrong with the spec's allows; those that allow nothing are told when everything was looked at."""
     assert journey.file
     everything = (
-        journey.wanted is None and not journey.settings and all(v.sound for v in journey.views.values())
+        journey.wanted is None
+        and not journey.settings
+        and all(is_whole(view) for view in journey.views.values())
     )
     path, config = journey.path, journey.config
     found = audit(

@@ -81,16 +81,6 @@ class Tool:
     lint: Lint = field(default=Lint(), metadata={"says": "Rules."})
 
 
-TABLES: dict[str, type] = {
-    "tool.lehr": Tool,
-    "tool.lehr.lint": Lint,
-    "tool.lehr.lint.schedule": Schedule,
-    "tool.lehr.lint.data": Data,
-    'tool.lehr.lint.per-file."PATTERN"': PerFile,
-}
-"""Every table with its keys, for the manual."""
-
-
 @dataclass(frozen=True)
 class Config:
     """What counts.  `select` and `ignore` of the command line win over those of the file."""
@@ -102,10 +92,6 @@ class Config:
 
     @property
     def lint(self) -> Lint:
-        return self.tool.lint
-
-    @property
-    def limits(self) -> Lint:
         return self.tool.lint
 
     def flagged(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> Config:

@@ -32,7 +32,7 @@ def inspect(view: View, file: ast.File, root: Scope, config: Config) -> list[Dia
     """What the rules find in the bare spec."""
     if view.graph is None:
         return []
-    spec = Spec(view, view.graph, root, config.limits, Path())
+    spec = Spec(view, view.graph, root, config.lint, Path())
     return [letter for one in _on(config, view, file) for letter in _run(one, spec, file)]
 
 

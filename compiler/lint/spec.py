@@ -129,25 +129,25 @@ class Spec:
         """The block whose model this one began as."""
         return self.get(parent(block))
 
-    def descends(self, model: Ref, ancestor: Ref) -> bool:
-        """Whether a model's weights come from another one's, through merges too; from its own they do."""
+    def forebears(self, model: Model) -> Iterator[Block | None]:
+        """Every block whose weights went into a model, itself first, through merges too; None for what was not built."""
         seen: set[str] = set()
-        ahead = [model.address]
+        ahead = [ref.address for ref in references(model)]
         while ahead:
             at = ahead.pop()
-            if at == ancestor.address:
-                return True
             if at not in seen:
                 seen.add(at)
                 block = self.graph.blocks.get(at)
+                yield block
                 ahead += _origins(block) if block else []
-        return False
+
+    def descends(self, model: Ref, ancestor: Ref) -> bool:
+        """Whether a model's weights come from another one's; from its own they do."""
+        return any(one is not None and one.address == ancestor.address for one in self.forebears(model))
 
     def is_taught(self, model: Model | None) -> bool:
-        """Whether a model has learnt anything: was trained, or loaded.  What has no root in sight may have."""
-        if model is None or self.graph.derived.lineage.root(model) is None:
-            return True
-        return any(block.kind in LEARNT for block in self.graph.derived.lineage.of(model))
+        """Whether anything in a model has been trained, or loaded; what was not built may have been."""
+        return model is None or any(one is None or one.kind in LEARNT for one in self.forebears(model))
 
     # ---- measurements ----------------------------------------------------------------
 

@@ -61,11 +61,14 @@ class Excused(NamedTuple):
     reason: str
 
 
+def leaves_no_plan(found: Diagnostic) -> bool:
+    """What neither an allow nor the configuration can excuse: the grammar, and errors of elaboration but for claims."""
+    of_the_graph = found.code in OF_THE_GRAPH and found.code not in _CLAIMS
+    return found.code.startswith("SYN") or (of_the_graph and found.severity is Severity.ERROR)
+
+
 def _may_be_allowed(found: Diagnostic) -> bool:
-    """Not what leaves no plan: the grammar, names, units, cycles, and errors of elaboration."""
-    if found.code.startswith("SYN") or found.code in OF_THE_LINTER:
-        return False
-    return found.severity is not Severity.ERROR or found.code not in OF_THE_GRAPH or found.code in _CLAIMS
+    return not leaves_no_plan(found) and found.code not in OF_THE_LINTER
 
 
 def allows(file: ast.File) -> list[Allow]:

@@ -154,6 +154,17 @@ def test_a_plan_is_refused_where_the_configuration_denies(lehr, spec: Path, tmp_
     assert lehr("plan", "recipe.lehr").returncode == 0
 
 
+@pytest.mark.parametrize(
+    "lint", ['warn = ["SCH101"]', 'allow = ["SCH101"]', 'ignore = ["ALL"]', 'warn = ["ALL"]']
+)
+def test_no_configuration_makes_a_plan_of_what_leaves_none(lehr, spec: Path, tmp_path: Path, lint: str):
+    spec.write_text(SPEC.replace("batch = 16Ki", "batch = 16_000 tokens"))
+    (tmp_path / "pyproject.toml").write_text(CONFIG.format(lint=lint))
+    for verb in ("check", "plan"):
+        found = lehr(verb, "recipe.lehr")
+        assert (found.returncode, "error[SCH101]" in found.stdout) == (1, True)
+
+
 def test_watching_checks_again_when_a_file_changes(spec: Path, tmp_path: Path):
     process = subprocess.Popen(
         [sys.executable, "-m", "lehr.cli", "check", "--watch", "recipe.lehr"],

@@ -4,6 +4,7 @@ from ...diagnostics.diagnostic import Label
 from ...graph.blocks.bench import Bench
 from ...graph.blocks.trained import Trained
 from ...graph.model import Graph
+from ...graph.values import Ref
 from ...units import digits
 from ..rule import Findings, finding, rule
 from ..spec import Spec
@@ -35,7 +36,7 @@ def bench_beyond_context(graph: Graph, spec: Spec) -> Findings:
     """
     told: set[tuple[str, str]] = set()
     for model, ref, span, stage in spec.measured:
-        bench, reached = spec.get(ref, Bench), _reached(model.address, spec)
+        bench, reached = spec.get(ref, Bench), _reached(model, spec)
         if bench is None or bench.context is None or reached is None or bench.context <= reached:
             continue
         if (model.address, bench.address) in told:
@@ -47,14 +48,10 @@ def bench_beyond_context(graph: Graph, spec: Spec) -> Findings:
         yield finding(span, headline, also=also, notes=notes, stage=stage or None)
 
 
-def _reached(address: str, spec: Spec) -> int | None:
-    """The longest context on a model's way; None where a loaded model does not tell."""
-    block = spec.get(address)
-    if block is None:
+def _reached(model: Ref, spec: Spec) -> int | None:
+    """The longest context on a model's way; None where a loaded model, or one that was not built, does not tell."""
+    way = list(spec.forebears(model))
+    if any(one is None or one.kind == "load" for one in way):
         return None
-    lineage = list(spec.graph.derived.lineage.of(block.ref))
-    root = spec.graph.derived.lineage.root(block.ref)
-    if root is None or root.kind == "load":
-        return None
-    lines = [one.context for one in lineage if isinstance(one, Trained) and one.context]
+    lines = [one.context for one in way if isinstance(one, Trained) and one.context]
     return max((int(value.value) for line in lines for value, _ in line.values), default=None)
