@@ -130,7 +130,7 @@ class Spec:
         return self.get(parent(block))
 
     def forebears(self, model: Model) -> Iterator[Block | None]:
-        """Every block whose weights went into a model, itself first, through merges too; None for what was not built."""
+        """Every block whose weights went into a model, itself first, through merges too; None is one not built."""
         seen: set[str] = set()
         ahead = [ref.address for ref in references(model)]
         while ahead:
