@@ -117,6 +117,8 @@ def summary(step: model.Step, facts: dict[str, Any]) -> str:
             return "  ".join(_score(name, score) for name, score in facts["scores"].items())
         case model.ReleaseWork():
             return ", ".join(facts["files"])
+        case _:
+            return ""
 
 
 def _score(name: str, score: dict[str, Any]) -> str:

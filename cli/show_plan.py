@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..compiler.graph.counts import dense, params
+from ..compiler.graph.counts import params
 from ..compiler.plan import model
 from ..compiler.plan.compare import Decision
+from ..compiler.plan.cost.flops import shape
 from ..compiler.units import digits
 
 SYMBOLS = {"run": "+", "keep": "=", "again": "~"}
@@ -45,14 +46,12 @@ def _last_line(decisions: list[Decision]) -> str:
 def _facts(step: model.Step, plan: model.Plan) -> str:
     match step.work:
         case model.CorpusWork() as work:
-            wrong = f", {_percent(work.wrong)} of the answers wrong" if work.wrong else ""
-            origin = f" of {work.library.split(' sha256')[0]}" if work.library else ", generated"
-            return f"builtin {work.builtin}{origin}{wrong}"
+            return _source(work.source)
         case model.TokenizerWork() as work:
             sources = ", ".join(sorted(step.inputs.values()))
             return f"byte-level BPE, {digits(work.vocab)} entries, from {sources}"
         case model.InitWork() as work:
-            return f"{digits(params(dense(work.arch)))} params"
+            return f"{digits(params(shape(work.arch)))} params"
         case model.TrainWork() as work:
             return f"{digits(work.steps)} steps · {digits(work.tokens)} tokens · from {step.inputs['model']}"
         case model.EvalWork() as work:
@@ -61,6 +60,20 @@ def _facts(step: model.Step, plan: model.Plan) -> str:
             return f"{step.inputs['model']} as {work.format}, in {plan.run}/release/{step.address}"
         case _:
             return ""
+
+
+def _source(source: model.Source | None) -> str:
+    match source:
+        case model.Builtin():
+            wrong = f", {_percent(source.wrong)} of the answers wrong" if source.wrong else ""
+            origin = f" of {source.library.split(' sha256')[0]}" if source.library else ", generated"
+            return f"builtin {source.name}{origin}{wrong}"
+        case model.Files(pattern=pattern):
+            return f"files {pattern}"
+        case model.Synthetic(seed=seed):
+            return f"synthetic, seed {seed}"
+        case None:
+            return "no source yet"
 
 
 def _train(work: model.TrainWork, checkpoint: model.Checkpoint | None) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .diagnostics.diagnostic import Diagnostic
     from .journey import Journey
     from .lint.config import Config
@@ -35,15 +37,22 @@ def check(
 
 
 def compile(
-    path: str, settings: tuple[str, ...] = (), profile: str = "full"
+    path: str,
+    settings: tuple[str, ...] = (),
+    profile: str = "full",
+    editions: Mapping[str, int] | None = None,
 ) -> tuple[Plan | None, list[Diagnostic]]:
-    """The plan of a spec under one profile, or None and the errors that stand in its way."""
+    """The plan of a spec under one profile, or None and the errors that stand in its way.
+
+    `editions` are those of the stages' code, by kind of step.
+    """
     from .plan.lower import lower
-    from .plan.unbuilt import unbuilt
+    from .plan.lower.unplanned import unplanned
 
     journey = check(path, settings, (profile,))
     view = journey.views.get(profile)
     if not journey.sound or view is None or view.graph is None:
         return None, journey.letters
-    missing = unbuilt(view.graph)
-    return (None if missing else lower(view.graph, profile, view.claims)), journey.letters + missing
+    missing = unplanned(view.graph)
+    plan = None if missing else lower(view.graph, profile, view.claims, editions)
+    return plan, journey.letters + missing

@@ -18,6 +18,7 @@ import pytest
 
 from lehr.compiler.plan.model import (
     AnyWork,
+    Builtin,
     CorpusWork,
     Origin,
     Plan,
@@ -39,8 +40,10 @@ def step(address: str, work: AnyWork, **inputs: str) -> Step:
     return Step(address=address, fingerprint=fingerprint, inputs=inputs, work=work, origin=ORIGIN)
 
 
-TEXT = step("text", CorpusWork(builtin="prose", library="3", wrong=Fraction(0), rng=1))
-WORDS = step("words", TokenizerWork(vocab=300, specials=(), split_digits=True, sample=9), corpus="text")
+TEXT = step("text", CorpusWork(source=Builtin(name="prose", library="3", wrong=Fraction(0), rng=1)))
+WORDS = step(
+    "words", TokenizerWork(file=None, vocab=300, specials=(), split_digits=True, sample=9), corpus="text"
+)
 OUT = step("out", ReleaseWork(format="safetensors"), model="words")
 
 

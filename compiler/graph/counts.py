@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
-
 from .blocks.arch import Arch
 
 
@@ -41,17 +39,7 @@ class Shape:
         return self.layers // self.every if self.experts else 0
 
 
-class Dense(Protocol):
-    """What a plain decoder has: a plan's arch, for one."""
-
-    @property
-    def layers(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def heads(self) -> int: ...
-    @property
-    def kv_heads(self) -> int: ...
+def kv_heads(self) -> int: ...
     @property
     def head_dim(self) -> int: ...
     @property
@@ -153,13 +141,26 @@ def _sparse(of: Shape, experts: int) -> int:
 # ---- FLOPs -----------------------------------------------------------------------------
 
 
+def forward_flops_per_token(of: Shape, unembeds: bool = True) -> int:
+    """Matrix products of one token on its way forward, attention's scores and sums left out.
+
+    Two for each weight that it is multiplied with: neither the embedding, which is looked up, nor
+    biases and norms are.
+    """
+    attention = of.layers * of.width * 2 * (of.heads + of.kv_heads) * of.head_dim
+    dense, sparse = of.layers - of.sparse_layers, of.sparse_layers
+    feed_forward = dense * _gated(of.width, of.ffn) + sparse * _sparse(of, of.active)
+    return 2 * (attention + feed_forward + (of.vocab * of.width if unembeds else 0))
+
+
 def flops_per_token(of: Shape) -> int:
     """6 · active parameters: forward and backward, the convention that papers print (Kaplan et al. 2020, 2.1)."""
     return 6 * active_params(of)
 
 
 def attention_flops_per_token(of: Shape, context: int, windows: Sequence[int | str]) -> Fraction:
-    """Scores and weighted sums of one token, forward and backward, over the positions that it attends to.
+    """Scores and weighted sums of one token, forward and backward, over the positions that it attends to:
+    four for each channel of each head forward, and twice as many backward.
 
     Causal: of a sequence of n tokens the mean token sees (n + 1) / 2, or fewer through a window.
     """

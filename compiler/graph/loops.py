@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..front import ast
@@ -16,6 +16,15 @@ from .evaluate import Evaluator, World
 from .letters import letter, unknown
 from .names import Scope
 from .values import HOLE, Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Unrolled:
+    """A loop as the graph remembers it: its word, `repeat` or `each`, and how many turns it has."""
+
+    word: Literal["repeat", "each"]
+    turns: int
+
 
 MOST = 10_000
 """Blocks that the loops of a spec may unroll to, all together."""
@@ -56,6 +65,16 @@ class Loops:
             self.opened[key] = None  # a loop that runs over itself is a hole the second time
             self.opened[key] = self._unroll(statement, scope)
         return self.opened[key]
+
+    def found(self) -> dict[str, Unrolled]:
+        """The loops by address."""
+        return {
+            loop.address: Unrolled(
+                "repeat" if isinstance(loop.statement, ast.Repeat) else "each", len(loop.turns)
+            )
+            for loop in self.opened.values()
+            if loop
+        }
 
     def _unroll(self, statement: ast.Repeat | ast.Each, scope: Scope) -> Loop | None:
         over = Evaluator(self.world, scope).value(statement.over)

@@ -13,6 +13,7 @@ from ..diagnostics.diagnostic import Diagnostic, Label
 from .blocks.pipeline import Pipeline
 from .derive import Derived
 from .letters import letter
+from .loops import Unrolled
 from .schema import Block
 
 B = TypeVar("B", bound=Block)
@@ -20,11 +21,15 @@ B = TypeVar("B", bound=Block)
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Blocks by address, in the order of the text; the references between them are the graph."""
+    """Blocks by address, in the order of the text; the references between them are the graph.
+
+    `loops` are those that the blocks of `name[1].…`, `name[2].…` were unrolled from.
+    """
 
     pipeline: Pipeline
     blocks: dict[str, Block]
     derived: Derived
+    loops: dict[str, Unrolled]
 
     def of(self, kind: type[B]) -> list[B]:
         return [block for block in self.blocks.values() if isinstance(block, kind)]

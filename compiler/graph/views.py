@@ -139,7 +139,7 @@ def _close(view: View, is_torn: bool) -> None:
     if len(written) != 1 and not is_torn:
         view.letters.append(_pipelines(builder, [block.kind.span for block in written]))
     if pipelines and not rings:
-        view.graph = Graph(pipelines[0], blocks, builder.derived)
+        view.graph = Graph(pipelines[0], blocks, builder.derived, builder.loops.found())
         view.letters += _audits(view.graph)
 
 

@@ -13,17 +13,17 @@ from typing import Any
 
 from ...compiler.plan.model import Plan, Step
 from ..errors import Interrupted, LehrError, Refusal, StageError
-from ..stages.registry import KINDS
+from ..stages.able import lacking
 from .ledger import State
+
+_LISTED = 8
 
 # ---- before anything starts --------------------------------------------------------
 
 
 def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
     """Refuse what cannot end well."""
-    unknown = sorted({step.work.kind for step in plan.steps} - set(KINDS))
-    if unknown:
-        raise Refusal("RUN103", "no-runner", f"this version of Lehr cannot run: {', '.join(unknown)}")
+    _refuse_what_no_stage_does(plan)
     fault = _disorder(plan)
     if fault:
         raise Refusal("RUN113", "plan-disordered", fault, help=("let `lehr plan` write it anew",))
@@ -39,6 +39,23 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
         headline = f"running a plan needs {', '.join(missing)}"
         help = ("install the extra: `pip install 'lehr[train]'`",)
         raise Refusal("RUN105", "extra-missing", headline, help=help)
+
+
+def _refuse_what_no_stage_does(plan: Plan) -> None:
+    """A kind of step, or part of one, that this version plans and does not run."""
+    faults = [(step.address, what) for step in plan.steps for what in lacking(step)]
+    if not faults:
+        return
+    first, what = faults[0]
+    notes = [f"`{address}`: {asked}" for address, asked in faults[:_LISTED]]
+    notes += [f"and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
+    raise Refusal(
+        "RUN103",
+        "no-runner",
+        f"this version of Lehr does not run {what} yet",
+        notes=(*notes, "the whole language is checked and planned; a later version runs it"),
+        step=first,
+    )
 
 
 def _disorder(plan: Plan) -> str | None:

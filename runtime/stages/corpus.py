@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...compiler.plan.library import digest
-from ...compiler.plan.model import CorpusWork, Step
+from ...compiler.plan.model import Builtin, CorpusWork, Step
 from ..errors import StageError
 from ..parts.data.builtin import builtin
 from ..parts.data.documents import Document
@@ -22,14 +22,16 @@ from .room import Facts, Room
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work = step.work
     assert isinstance(work, CorpusWork)
-    _same_library(step.address, work)
-    split = builtin(work.builtin, wrong=work.wrong, rng=work.rng)
+    source = work.source
+    assert isinstance(source, Builtin)
+    _same_library(step.address, source)
+    split = builtin(source.name, wrong=source.wrong, rng=source.rng)
     write_documents(room.folder / "train.parquet", split.train)
     write_documents(room.folder / "heldout.parquet", split.heldout)
     facts: Facts = {
         "train": _counts(split.train),
         "heldout": _counts(split.heldout),
-        "library": work.library,
+        "library": source.library,
         "sha256": _content(*split.train, *split.heldout),
     }
     if split.questions:
@@ -38,18 +40,18 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     return facts
 
 
-def _same_library(address: str, work: CorpusWork) -> None:
+def _same_library(address: str, source: Builtin) -> None:
     """Another Python has another library, and so another corpus than the one that was planned."""
-    if work.builtin == "skills" or work.library == digest():
+    if source.name == "skills" or source.library == digest():
         return
     raise StageError(
         "RUN106",
         "other-library",
         f"This Python does not hold the library that `{address}` was planned with.",
         notes=(
-            f"planned: {work.library}",
+            f"planned: {source.library}",
             f"here:    {digest()}",
-            f"The corpus `{work.builtin}` is read from the Python library, so its text would be another.",
+            f"The corpus `{source.name}` is read from the Python library, so its text would be another.",
         ),
         help=("Run the plan with the Python that it was made with, or make the plan again with this one.",),
         step=address,

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lehr.compiler import compile as compile_spec
-from lehr.compiler.graph.counts import dense, params
+from lehr.compiler.graph.counts import params
 from lehr.compiler.plan.compare import decide
+from lehr.compiler.plan.cost.flops import shape
 from lehr.compiler.plan.model import Plan, TrainWork
 
 SPEC = """\
@@ -205,4 +206,4 @@ def test_a_plan_stays_in_its_folder(plan, field: str):
 
 def test_the_plan_counts_parameters_as_the_spec_does(plan):
     init = plan(SPEC + "expect small.params == 164_160 params\n").step("newborn").work
-    assert params(dense(init.arch)) == 164_160
+    assert params(shape(init.arch)) == 164_160

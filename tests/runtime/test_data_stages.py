@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lehr.compiler.plan.library import digest
-from lehr.compiler.plan.model import AnyWork, CorpusWork, Origin, Step, TokenizerWork, TokenizeWork
+from lehr.compiler.plan.model import AnyWork, Builtin, CorpusWork, Origin, Step, TokenizerWork, TokenizeWork
 from lehr.runtime.errors import Interrupted, StageError
 from lehr.runtime.parts.data import builtin
 from lehr.runtime.parts.data.skills import skills
@@ -18,7 +18,7 @@ from lehr.runtime.parts.data.vocabulary import Vocabulary
 from lehr.runtime.stages import corpus, tokenize, tokenizer
 
 SPECIALS = ("<|pad|>", "<|begin|>", "<|end|>")
-TOKENIZER = TokenizerWork(vocab=300, specials=SPECIALS, split_digits=True, sample=20_000)
+TOKENIZER = TokenizerWork(file=None, vocab=300, specials=SPECIALS, split_digits=True, sample=20_000)
 
 
 @dataclass
@@ -50,7 +50,7 @@ def small_skills(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_skills(folder: Path, wrong: str = "0") -> dict[str, Any]:
-    work = CorpusWork(builtin="skills", library="", wrong=Fraction(wrong), rng=4)
+    work = CorpusWork(source=Builtin(name="skills", library="", wrong=Fraction(wrong), rng=4))
     return corpus.run(step(work), {}, room(folder))
 
 
@@ -75,7 +75,9 @@ def test_the_same_work_writes_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_library_of_another_python_is_refused(tmp_path: Path) -> None:
-    work = CorpusWork(builtin="code", library="CPython 3.0.0 sha256:00", wrong=Fraction(0), rng=0)
+    work = CorpusWork(
+        source=Builtin(name="code", library="CPython 3.0.0 sha256:00", wrong=Fraction(0), rng=0)
+    )
     with pytest.raises(StageError) as refused:
         corpus.run(step(work), {}, room(tmp_path / "code"))
     assert (refused.value.code, refused.value.step) == ("RUN106", "a step")
@@ -84,7 +86,7 @@ def test_the_library_of_another_python_is_refused(tmp_path: Path) -> None:
 
 
 def test_code_is_read_from_the_library_that_was_planned(tmp_path: Path) -> None:
-    work = CorpusWork(builtin="code", library=digest(), wrong=Fraction(0), rng=0)
+    work = CorpusWork(source=Builtin(name="code", library=digest(), wrong=Fraction(0), rng=0))
     facts = corpus.run(step(work), {}, room(tmp_path / "code"))
     assert facts["train"]["bytes"] > 4_000_000
     assert sorted(path.name for path in (tmp_path / "code").iterdir()) == ["heldout.parquet", "train.parquet"]

@@ -184,10 +184,10 @@ def test_an_unknown_step_cannot_be_forced(go: Go):
 
 
 def test_a_kind_without_a_stage_is_refused_by_name(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lehr.runtime.engine.failures.KINDS", ("corpus", "release"))
-    with pytest.raises(Refusal, match="cannot run: tokenizer") as refused:
+    monkeypatch.delitem(registry.EDITIONS, "tokenizer")
+    with pytest.raises(Refusal, match="does not run `tokenizer` yet") as refused:
         go()
-    assert refused.value.code == "RUN103"
+    assert (refused.value.code, refused.value.step) == ("RUN103", "words")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -202,11 +202,11 @@ def test_a_missing_extra_is_refused_by_name(go: Go, tmp_path: Path, monkeypatch:
 
 def test_kinds_stages_and_works_agree():
     works = {work.model_fields["kind"].default for work in AnyWork.__origin__.__args__}
-    assert set(registry.KINDS) == works
-    assert all(callable(registry.runner(kind)) for kind in registry.KINDS)
+    assert set(registry.EDITIONS) <= works
+    assert all(callable(registry.runner(kind)) for kind in registry.EDITIONS)
     folder = Path(registry.__file__).parent
     with_run = {path.stem for path in folder.glob("*.py") if "\ndef run(" in path.read_text()}
-    assert with_run == works
+    assert with_run == set(registry.EDITIONS)
 
 
 def test_reading_loads_no_torch():

@@ -39,13 +39,21 @@ class Average(Schema):
 
 
 class Parallel(Schema):
-    """How a stage is laid over devices; their product is the number of devices it takes."""
+    """How a stage is laid over devices: it takes dp · tp · cp · pp of them."""
 
     dp: Annotated[int, Holds(kind="count")] = Field(1, description="Data-parallel replicas or shards.", ge=1)
     tp: Annotated[int, Holds(kind="count")] = Field(1, description="Tensor parallelism.", ge=1)
     cp: Annotated[int, Holds(kind="count")] = Field(1, description="Context parallelism.", ge=1)
     pp: Annotated[int, Holds(kind="count")] = Field(1, description="Pipeline parallelism.", ge=1)
-    ep: Annotated[int, Holds(kind="count")] = Field(1, description="Expert parallelism.", ge=1)
+    ep: Annotated[int, Holds(kind="count")] = Field(
+        1, description="Expert parallelism, within `dp`: it takes no devices of its own.", ge=1
+    )
+    utilisation: Annotated[Fraction | None, Holds(kind="ratio")] = Field(
+        None,
+        description="Share of the peak FLOPs that this layout reaches (MFU). Default: the cluster's.",
+        gt=0,
+        le=1,
+    )
 
 
 class Trained(Block):

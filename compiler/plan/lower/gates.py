@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from ..graph.claims import Claim, Verdict
-from ..graph.model import Graph
-from ..graph.values import Fact, Formula, Gate, Score, scores
-from ..units import Quantity
-from . import model
+from ...graph.claims import Claim, Verdict
+from ...graph.model import Graph
+from ...graph.values import Fact, Formula, Gate, Score, scores
+from ...units import Quantity
+from .. import model
 
 
 def gates(graph: Graph, claims: Sequence[Claim] = ()) -> tuple[model.Gate, ...]:

@@ -1,0 +1,305 @@
+"""The bill of a plan: every step's FLOPs by phase, memory, bytes on disk, and time and price on a cluster.
+
+A count that only a run can tell makes a step's cost unknown, and the bill says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ...graph.counts import active_params, params
+from .. import model
+from . import flops, layouts, memory
+from .flops import shape
+
+MOST = Fraction(9, 10)
+"""Share of a device's memory that a step may take; the rest is the allocator's and the libraries'."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCost:
+    """A phase of a step; `seconds` are None without a cluster."""
+
+    steps: int
+    context: int
+    tokens: int
+    flops: int
+    attention: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a step costs.  `unknown` names what only a run can tell; `parts` are the FLOPs by purpose."""
+
+    params: int = 0
+    active: int = 0
+    flops: int = 0
+    attention: int = 0
+    parts: dict[str, int] = field(default_factory=dict[str, int])
+    phases: tuple[PhaseCost, ...] = ()
+    artifact: int = 0
+    checkpoints: int = 0
+    layout: model.Layout | None = None
+    memory: memory.Memory | None = None
+    recompute: bool = False
+    seconds: float | None = None
+    device_hours: float | None = None
+    price: float | None = None
+    unknown: str = ""
+    fault: str = ""
+    """Why the step cannot be laid over the cluster; empty where it can."""
+
+
+class Bill:
+    """The costs of a plan's steps, on a cluster or without one."""
+
+    def __init__(self, plan: model.Plan, cluster: model.Cluster | None = None) -> None:
+        self.plan, self.cluster = plan, cluster
+        self._steps = {step.address: step for step in plan.steps}
+        self._archs: dict[str, model.Arch | None] = {}
+        for step in plan.steps:
+            self._archs[step.address] = self._arch(step)
+        self.costs = {step.address: self._cost(step) for step in plan.steps}
+
+    # ---- what follows from the steps before ------------------------------------------------
+
+    def arch(self, address: str) -> model.Arch | None:
+        """The arch of the model that a step makes; None where it makes none, or only a run can tell."""
+        return self._archs.get(address)
+
+    def _arch(self, step: model.Step) -> model.Arch | None:
+        match step.work:
+            case model.InitWork(arch=arch) | model.LoadWork(arch=arch) | model.UpcycleWork(arch=arch):
+                return arch
+            case model.PruneWork(arch=arch):
+                return arch
+            case model.TrainedWork():
+                return self._archs.get(step.inputs["model"])
+            case model.MergeWork() | model.PickWork():
+                return self._archs.get(step.inputs["model:0"])
+            case _:
+                return None
+
+    def _examples(self, address: str) -> int | Fraction | None:
+        """How many prompts a step holds; None where only a run can tell."""
+        step = self._steps[address]
+        match step.work:
+            case model.PromptsWork(examples=examples):
+                return examples
+            case model.PartWork(how="part", whole=whole):
+                inner = self._examples(step.inputs["data"])
+                return None if inner is None else Fraction(inner) / whole
+            case _:
+                return None
+
+    def _inputs(self, step: model.Step) -> dict[str, model.Arch | None]:
+        return {role: self._archs.get(name) for role, name in step.inputs.items()}
+
+    # ---- one step ----------------------------------------------------------------------------
+
+    def _cost(self, step: model.Step) -> Cost:
+        work = step.work
+        match work:
+            case model.TrainedWork(open=waits) if waits:
+                return Cost(unknown=waits.of)
+            case model.TrainedWork() | model.TargetsWork():
+                return self._trained(step, work)
+            case model.SampleWork() | model.SynthesizeWork():
+                asked = self._examples(step.inputs["prompts"]) if "prompts" in step.inputs else None
+                parts = flops.answering(work, asked, self._inputs(step))
+                if not parts and not isinstance(work, model.SynthesizeWork):
+                    return Cost(unknown=step.inputs["prompts"])
+                return self._timed(Cost(parts={what: int(count) for what, count in parts.items()}))
+            case model.EvalWork():
+                arch = self._archs.get(step.inputs["model"])
+                return self._timed(
+                    Cost(parts={"measuring": int(flops.measuring(work, arch))} if arch else {})
+                )
+            case _:
+                return self._made(step)
+
+    def _made(self, step: model.Step) -> Cost:
+        """A model that comes without training: its weights on disk."""
+        arch = self._archs.get(step.address)
+        if isinstance(step.work, model.ReleaseWork):
+            arch = self._archs.get(step.inputs["model"])
+        if arch is None or isinstance(step.work, model.PickWork):
+            return Cost()
+        of = shape(arch)
+        return Cost(params=params(of), active=active_params(of), artifact=params(of) * memory.FP32)
+
+    def _timed(self, cost: Cost) -> Cost:
+        """FLOPs summed up, and their time on all devices of the cluster."""
+        total = sum(cost.parts.values())
+        told = {**{name: getattr(cost, name) for name in Cost.__slots__}, "flops": total}
+        if self.cluster and self.cluster.device:
+            told |= self._time(total, self.cluster.count, self.cluster.utilisation)
+        return Cost(**told)
+
+    def _time(self, total: int, devices: int, utilisation: float) -> dict[str, float | None]:
+        assert self.cluster
+        assert self.cluster.device
+        seconds = total / (devices * self.cluster.device.flops * utilisation)
+        hours = seconds * devices / 3600
+        price = hours * self.cluster.price if self.cluster.price is not None else None
+        return {"seconds": seconds, "device_hours": hours, "price": price}
+
+    # ---- a step that trains --------------------------------------------------------------------
+
+    def _trained(self, step: model.Step, work: model.TrainedWork | model.TargetsWork) -> Cost:
+        inputs = self._inputs(step)
+        arch = inputs.get("teacher" if isinstance(work, model.TargetsWork) else "model")
+        if arch is None:
+            return Cost(unknown=step.inputs.get("model", step.address))
+        readers = flops.passes(step, inputs)
+        parts: dict[str, Fraction] = {}
+        phases: list[PhaseCost] = []
+        for phase in work.phases:
+            linear, attention = Fraction(0), Fraction(0)
+            for what, one, times, unembeds in readers:
+                plain, seen = flops.forward(one, phase.context, unembeds)
+                linear, attention = linear + times * plain, attention + times * seen
+                parts[what] = parts.get(what, Fraction(0)) + phase.tokens * times * (plain + seen)
+            phases.append(
+                PhaseCost(
+                    phase.steps,
+                    phase.context,
+                    phase.tokens,
+                    int(phase.tokens * (linear + attention)),
+                    int(phase.tokens * attention),
+                )
+            )
+        made = self._archs.get(step.address) or arch
+        own = params(shape(made)) * memory.FP32
+        average = own if getattr(work, "average", None) else 0
+        cost = Cost(
+            params=params(shape(arch)),
+            active=active_params(shape(arch)),
+            flops=sum(one.flops for one in phases),
+            attention=sum(one.attention for one in phases),
+            parts={what: int(count) for what, count in parts.items()},
+            phases=tuple(phases),
+            artifact=0 if isinstance(work, model.TargetsWork) else own,
+            checkpoints=(3 * params(shape(arch)) * memory.FP32 + average) * step.checkpoint.keep
+            if step.checkpoint
+            else 0,
+        )
+        if self.cluster is None or self.cluster.device is None or isinstance(work, model.TargetsWork):
+            return cost
+        return self._laid(step, work, arch, cost)
+
+    def _laid(self, step: model.Step, work: model.TrainedWork, arch: model.Arch, cost: Cost) -> Cost:
+        """The same on the cluster: layout, memory at the fullest phase, time and price."""
+        assert self.cluster
+        fewest = min(phase.sequences for phase in work.phases)
+        layout = step.layout or self.cluster.mesh or layouts.default(self.cluster, fewest)
+        fault = self._fault(layout, work, arch)
+        recompute = False
+        held = self.held(step, layout, recompute)
+        if held.total > self.room:
+            recompute = True
+            held = self.held(step, layout, recompute)
+        used = layout.utilisation or self.cluster.utilisation
+        per_phase = [self._time(one.flops, layout.devices, used) for one in cost.phases]
+        phases = tuple(
+            PhaseCost(one.steps, one.context, one.tokens, one.flops, one.attention, time["seconds"])
+            for one, time in zip(cost.phases, per_phase, strict=True)
+        )
+        told = {name: getattr(cost, name) for name in Cost.__slots__}
+        told |= {"phases": phases, "layout": layout, "memory": held, "recompute": recompute, "fault": fault}
+        return Cost(**{**told, **self._time(cost.flops, layout.devices, used)})
+
+    def _fault(self, layout: model.Layout, work: model.TrainedWork, arch: model.Arch) -> str:
+        assert self.cluster
+        if layout.devices > self.cluster.count:
+            return (
+                f"{layouts.spell(layout)} takes {layout.devices} devices, and there are {self.cluster.count}"
+            )
+        faults = (layouts.legal(layout, arch, phase.sequences, phase.context) for phase in work.phases)
+        return next((fault for fault in faults if fault), "")
+
+    @property
+    def room(self) -> int:
+        """Bytes that a step may take of one device."""
+        assert self.cluster
+        assert self.cluster.device
+        return int(self.cluster.device.memory * MOST)
+
+    def held(self, step: model.Step, layout: model.Layout, recompute: bool) -> memory.Memory:
+        """A training step's memory on one device in its fullest phase, one sequence at a time."""
+        work, inputs = step.work, self._inputs(step)
+        assert isinstance(work, model.TrainedWork)
+        arch = inputs["model"]
+        assert arch
+        others = [
+            inputs[role] for role in ("teacher", "reference", "judge", "merge_back") if inputs.get(role)
+        ]
+        others += [arch] if isinstance(work, model.RlWork) and work.ema else []
+        pair = flops.PAIR if isinstance(work, model.RewardWork | model.DpoWork) else 1
+        setting = memory.Setting(layout, mixed=True, recompute=recompute, sequences=pair)
+        return max(
+            (
+                memory.training(
+                    arch,
+                    phase.context,
+                    setting,
+                    [one for one in others if one],
+                    frozen=isinstance(work, model.SftWork) and work.lora is not None,
+                    unembeds=not isinstance(work, model.RewardWork),
+                    answers=phase.context if _answers(work) else 0,
+                )
+                for phase in work.phases
+            ),
+            key=lambda one: one.total,
+        )
+
+    # ---- where it does not fit -----------------------------------------------------------------
+
+    def fitting(self, step: model.Step, most: int = 5) -> list[tuple[model.Layout, memory.Memory, bool]]:
+        """The legal layouts of a step that fit into memory, those nearest to its own first."""
+        work, arch = step.work, self._inputs(step).get("model")
+        if self.cluster is None or arch is None or not isinstance(work, model.TrainedWork) or work.open:
+            return []
+        near = step.layout or self.cluster.mesh or model.Layout(dp=self.cluster.count)
+        fewest = min(phase.sequences for phase in work.phases)
+        shortest = min(phase.context for phase in work.phases)
+        found: list[tuple[model.Layout, memory.Memory, bool]] = []
+        for layout in layouts.choices(self.cluster.count, arch, fewest, shortest, near):
+            if any(layouts.legal(layout, arch, one.sequences, one.context) for one in work.phases):
+                continue
+            for recompute in (False, True):
+                held = self.held(step, layout, recompute)
+                if held.total <= self.room:
+                    found.append((layout, held, recompute))
+                    break
+            if len(found) == most:
+                break
+        return found
+
+
+def _answers(work: model.TrainedWork) -> bool:
+    return isinstance(work, model.RlWork) or (
+        isinstance(work, model.DistillWork) and work.on_policy is not None
+    )
+
+
+def totals(costs: Mapping[str, Cost]) -> Cost:
+    """All steps together; what is unknown of some is left out."""
+    every = costs.values()
+
+    def known(name: str) -> float | None:
+        found = [getattr(cost, name) for cost in every if getattr(cost, name) is not None]
+        return sum(found) if found else None
+
+    return Cost(
+        flops=sum(cost.flops for cost in every),
+        attention=sum(cost.attention for cost in every),
+        artifact=sum(cost.artifact for cost in every),
+        checkpoints=sum(cost.checkpoints for cost in every),
+        seconds=known("seconds"),
+        device_hours=known("device_hours"),
+        price=known("price"),
+    )

@@ -1,0 +1,272 @@
+"""Data as steps: corpora, tokens, curated and written text, answers and what is thought of them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, cast
+
+from ...graph.blocks import calls
+from ...graph.blocks.bench import Bench
+from ...graph.blocks.classifier import Classifier
+from ...graph.blocks.corpus import Corpus
+from ...graph.blocks.curate import Curate, Decontaminate, Quality
+from ...graph.blocks.label import Label
+from ...graph.blocks.preferences import Preferences
+from ...graph.blocks.prompts import Prompts
+from ...graph.blocks.sample import Sample
+from ...graph.blocks.synthesize import Synthesize
+from ...graph.blocks.template import Template
+from ...graph.blocks.tokenizer import Tokenizer
+from ...graph.schema import Block, Schema
+from ...graph.values import Interval, Pick, Portion, Ref
+from ...units import Quantity
+from .. import files, library, model
+from .drafts import Drafts
+
+# ---- what is read -----------------------------------------------------------------
+
+
+def dataset(drafts: Drafts, data: Ref | Portion) -> str:
+    """The step that makes some data; part of it is a step of its own."""
+    if isinstance(data, Portion):
+        return _part(drafts, data)
+    block = drafts.graph.blocks[data.address]
+    match block:
+        case Corpus():
+            size = (block.tokens, block.examples, block.lengths)
+            drafts.add(
+                data.address, block, model.CorpusWork(source=_source(drafts, block.source, block.text, *size))
+            )
+        case Prompts(source=source, examples=examples):
+            work = model.PromptsWork(source=_source(drafts, source, "", None, examples), examples=examples)
+            drafts.add(data.address, block, work)
+        case Preferences(source=source, examples=examples, batches=batches):
+            found = _source(drafts, source, "", None, examples)
+            work = model.PreferencesWork(source=found, examples=examples, batches=batches)
+            drafts.add(data.address, block, work)
+        case _:
+            pass  # a stage of its own
+    return data.address
+
+
+def _part(drafts: Drafts, data: Portion) -> str:
+    whole = data.whole or drafts.graph.derived.batches(data.of) or 0
+    of = f", of: {data.whole}" if data.how == "part" else ""
+    work = model.PartWork(how=data.how, argument=data.argument, whole=whole)  # pyright: ignore[reportArgumentType]
+    address = f"{data.of.address}.{data.how}({data.argument}{of})"
+    return drafts.add(address, drafts.graph.blocks[data.of.address], work, {"data": dataset(drafts, data.of)})
+
+
+def _source(
+    drafts: Drafts, source: Any, text: str, tokens: Any, examples: Any, lengths: Any = None
+) -> model.Source | None:
+    match source:
+        case calls.Builtin(name=name, wrong=wrong):
+            generated = name == "skills"
+            return model.Builtin(
+                name=name,  # pyright: ignore[reportArgumentType]
+                library="" if generated else library.digest(),
+                wrong=wrong,
+                rng=drafts.graph.pipeline.rng if generated else 0,
+            )
+        case calls.Files(pattern=pattern):
+            return model.Files(pattern=pattern, digest=files.matching(pattern), text=text)
+        case calls.Synthetic(seed=seed):
+            return model.Synthetic(
+                seed=seed,
+                tokens=_whole(tokens),
+                examples=_whole(examples),
+                lengths=(int(lengths.low.value), int(lengths.high.value)) if lengths else None,
+            )
+        case _:
+            return None
+
+
+def _whole(size: Quantity | int | None) -> int | None:
+    return int(size.value) if isinstance(size, Quantity) else size
+
+
+def tokenizer(drafts: Drafts, of: Ref | Pick) -> str:
+    """The step that makes the tokenizer of a model; a loaded model may bring its own."""
+    block = drafts.graph.derived.lineage.tokenizer(of)
+    if block is None:
+        root = drafts.graph.derived.lineage.root(of)
+        assert root
+        return root.address
+    work = model.TokenizerWork(
+        file=files.file(block.source) if block.source else None,
+        vocab=block.vocab,
+        specials=block.specials,
+        split_digits=block.digits == "split",
+        sample=block.sample,
+    )
+    inputs = {f"corpus:{source.address}": dataset(drafts, source) for source in block.sources}
+    return drafts.add(block.address, drafts.block(block.address, Tokenizer), work, inputs)
+
+
+def tokens(drafts: Drafts, text: Ref, of: Ref | Pick) -> str:
+    """The step that makes the tokens of a text, as a model reads them."""
+    reader = tokenizer(drafts, of)
+    inputs = {"corpus": dataset(drafts, text), "tokenizer": reader}
+    return drafts.add(
+        f"{reader}({text.address})", drafts.graph.blocks[text.address], model.TokenizeWork(), inputs
+    )
+
+
+# ---- models that are asked -----------------------------------------------------------
+
+
+def one_model(drafts: Drafts, of: Ref | Pick) -> str:
+    """The step that makes a model; the best of several is a step of its own."""
+    if isinstance(of, Ref):
+        return of.address
+    judged, inputs = judge(of.by)
+    inputs = {**{f"model:{place}": one_model(drafts, one) for place, one in enumerate(of.of)}, **inputs}
+    work = model.PickWork(count=of.count, judge=judged)
+    by = inputs.get("judge", str(of.by))
+    first, number = f"top({of.count}, {by})", 2
+    address = first
+    while address in drafts.found and drafts.found[address].inputs != inputs:
+        address, number = f"{first}#{number}", number + 1
+    block = drafts.graph.blocks.get(by, drafts.graph.pipeline)
+    last = max(inputs.values(), key=drafts.place)
+    return drafts.add(address, block, work, inputs, after=last)
+
+
+def judge(by: Any) -> tuple[model.Judge, dict[str, str]]:
+    """Who judges, and the input that it takes."""
+    match by:
+        case Ref(address=address):
+            return model.Model(), {"judge": address}
+        case calls.Command(program=program):
+            return model.Command(program=files.file(program)), {}
+        case _:
+            return model.Checker(name=by), {}
+
+
+def template(drafts: Drafts, ref: Ref | None) -> model.Template | None:
+    block = drafts.block(ref.address, Template) if ref else None
+    return files.template(block.source, block.stop) if block else None
+
+
+# ---- stages that make data ---------------------------------------------------------------
+
+
+def made(drafts: Drafts, block: Block) -> None:
+    """The step of a stage whose result is data."""
+    match block:
+        case Curate():
+            _curate(drafts, block)
+        case Classifier():
+            work = model.ClassifierWork(
+                model=_call(block.model),  # pyright: ignore[reportArgumentType]
+                holdout=block.holdout,
+                rng=drafts.rng(block.rng),
+            )
+            inputs = {"yes": dataset(drafts, block.yes), "no": dataset(drafts, block.no)}
+            drafts.add(block.address, block, work, inputs)
+        case Sample():
+            _sample(drafts, block)
+        case Label(by=by):
+            work = model.LabelWork(
+                people=by.folder if isinstance(by, calls.People) else None,
+                oracle=model.Checker(name=by.checker) if isinstance(by, calls.Oracle) else None,  # pyright: ignore[reportArgumentType]
+                question=block.question,
+            )
+            drafts.add(block.address, block, work, {"of": dataset(drafts, block.of)})
+        case Synthesize():
+            _synthesize(drafts, block)
+        case _:
+            raise TypeError(f"{block.kind} makes no data")
+
+
+def _curate(drafts: Drafts, block: Curate) -> None:
+    inputs, benches = {"corpus": dataset(drafts, block.of)}, dict[str, model.File]()
+    for step in block.steps:
+        if isinstance(step, Quality):
+            inputs[f"quality:{step.judge.address}"] = step.judge.address
+        for ref in step.against if isinstance(step, Decontaminate) else ():
+            suite = drafts.block(ref.address, Bench).suite
+            asked = getattr(suite, "corpus", None) or getattr(suite, "data", None)
+            if isinstance(asked, Ref):
+                inputs[f"decontaminate:{ref.address}"] = dataset(drafts, asked)
+            elif isinstance(path := asked or getattr(suite, "file", None), str):
+                benches[ref.address] = files.file(path)
+    filters = tuple(
+        model.Filter(kind=type(step).__name__.lower(), settings=_settings(step))  # pyright: ignore[reportArgumentType]
+        for step in block.steps
+    )
+    work = model.CurateWork(filters=filters, benches=benches, rng=drafts.rng(None))
+    drafts.add(block.address, block, work, inputs)
+
+
+def _settings(schema: Schema) -> dict[str, Any]:
+    return {name: _plain(schema.value(name)) for name in type(schema).fields()}
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON has it."""
+    match value:
+        case Fraction():
+            return str(value)
+        case Quantity(value=number):
+            return _plain(int(number) if number.denominator == 1 else number)
+        case Interval(low=low, high=high):
+            return [_plain(low), _plain(high)]
+        case Ref(address=address):
+            return address
+        case tuple():
+            return [_plain(item) for item in cast("tuple[Any, ...]", value)]
+        case Schema():
+            return _call(value)
+        case _:
+            return value
+
+
+_NAMES = {schema: name for name, schema in calls.CALLS.items()}
+
+
+def _call(value: Schema) -> dict[str, Any]:
+    """A call with its name: `{"kind": "minhash", "shingle": 5, …}`."""
+    return {"kind": _NAMES[type(value)], **_settings(value)}
+
+
+def _sample(drafts: Drafts, block: Sample) -> None:
+    drawn = block.per_prompt
+    per = (int(drawn.low.value), int(drawn.high.value)) if isinstance(drawn, Interval) else (drawn, drawn)
+    judged, inputs = judge(block.judge) if block.judge is not None else (None, dict[str, str]())
+    keep = block.keep
+    work = model.SampleWork(
+        per_prompt=per,
+        judge=judged,
+        keep=keep if isinstance(keep, str) else "best" if isinstance(keep, calls.Best) else "top",  # pyright: ignore[reportArgumentType]
+        count=keep.count if isinstance(keep, calls.Best) else None,
+        share=keep.share if isinstance(keep, calls.Top) else None,
+        temperature=float(block.temperature),
+        top_p=float(block.top_p),
+        max_new=block.max_new,
+        template=template(drafts, block.template),
+        rng=drafts.rng(block.rng),
+    )
+    asked = {f"model:{place}": one_model(drafts, one) for place, one in enumerate(block.origin)}
+    inputs = {**asked, "prompts": dataset(drafts, block.prompts), **inputs}
+    inputs["tokenizer"] = tokenizer(drafts, block.origin[0])
+    drafts.add(block.address, block, work, inputs)
+
+
+def _synthesize(drafts: Drafts, block: Synthesize) -> None:
+    judged, inputs = judge(block.keep) if block.keep != "all" else (None, dict[str, str]())
+    endpoint = block.by if isinstance(block.by, calls.Endpoint) else None
+    inputs = {"seeds": dataset(drafts, block.seeds), **inputs}
+    if isinstance(block.by, Ref | Pick):
+        inputs |= {"model": one_model(drafts, block.by), "tokenizer": tokenizer(drafts, block.by)}
+    work = model.SynthesizeWork(
+        endpoint=model.Endpoint(url=endpoint.url, model=endpoint.model) if endpoint else None,
+        template=files.template(block.template),
+        count=block.count,
+        max_new=block.max_new,
+        temperature=float(block.temperature),
+        judge=judged,
+        rng=drafts.rng(block.rng),
+    )
+    drafts.add(block.address, block, work, inputs)

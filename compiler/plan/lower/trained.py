@@ -1,0 +1,217 @@
+"""Stages that train: their course on whole steps, and what each kind needs beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...graph.blocks import calls
+from ...graph.blocks.arch import Arch
+from ...graph.blocks.distill import Distill
+from ...graph.blocks.dpo import Dpo
+from ...graph.blocks.optimizer import Optimizer, Settings
+from ...graph.blocks.prune import Prune
+from ...graph.blocks.reward import Reward
+from ...graph.blocks.rl import Rl
+from ...graph.blocks.sft import Sft
+from ...graph.blocks.train import Train
+from ...graph.blocks.trained import Trained
+from ...graph.phases import Course
+from ...graph.values import Ref
+from .. import model
+from . import course as laid
+from .data import dataset, judge, one_model, template, tokenizer, tokens
+from .drafts import Drafts
+from .models import arch
+
+
+def trained(drafts: Drafts, block: Trained) -> None:
+    """The step of a stage that trains."""
+    inputs = {"model": one_model(drafts, block.origin), "tokenizer": tokenizer(drafts, block.origin)}
+    match block:
+        case Train():
+            del inputs["tokenizer"]
+            _add(drafts, block, model.TrainWork, inputs, z_loss=float(block.z_loss))
+        case Distill():
+            _distill(drafts, block, inputs)
+        case Prune():
+            shape = arch(drafts.block(block.to.address, Arch))
+            del inputs["tokenizer"]
+            _add(drafts, block, model.PruneWork, inputs, arch=shape, method=block.method, axes=block.axes)
+        case Sft():
+            _sft(drafts, block, inputs)
+        case Reward(grading=grading):
+            told = {"loss": block.loss, "margin": block.margin, "levels": block.levels}
+            weight = float(grading.weight) if grading else None
+            _add(drafts, block, model.RewardWork, inputs, **told, grading=weight)
+        case Dpo():
+            _dpo(drafts, block, inputs)
+        case Rl():
+            _rl(drafts, block, inputs)
+        case _:
+            raise TypeError(f"{block.kind} does not train")
+
+
+def _add(
+    drafts: Drafts, block: Trained, kind: type[model.TrainedWork], inputs: dict[str, str], **own: Any
+) -> None:
+    """Draft a stage of a kind, with its own fields beside what all share."""
+    inputs |= _read(drafts, block)
+    work: Any = kind(**_shared(drafts, block, inputs), **own)
+    course = drafts.graph.derived.course(block)
+    saves = block.checkpoint
+    every = course.interval(saves.every) if course and saves else 0
+    checkpoint = model.Checkpoint(every=every, keep=saves.keep) if every and saves else None
+    drafts.add(block.address, block, work, inputs, checkpoint)
+
+
+def _shared(drafts: Drafts, block: Trained, inputs: dict[str, str]) -> dict[str, Any]:
+    graph = drafts.graph
+    course = graph.derived.course(block)
+    told: dict[str, Any] = {
+        "optimizer": _optimizer(drafts, block.optimizer),
+        "rng": drafts.rng(block.rng),
+        "earlier": sum(isinstance(one, Trained) for one in graph.derived.lineage.of(block.origin)),
+    }
+    if isinstance(course, Course):
+        told |= {"phases": laid.phases(course, graph, block), "lr": laid.lr(block, course, graph)}
+        return {**told, "average": laid.average(block.average, course)}
+    told |= {"phases": (), "lr": (), "average": None}
+    return {**told, "open": laid.open_course(block, graph, inputs)}
+
+
+def _read(drafts: Drafts, block: Trained) -> dict[str, str]:
+    """Data by role: `tokens:web` where running text is read, `data:answers` where examples are."""
+    found: dict[str, str] = {}
+    course = drafts.graph.derived.course(block)
+    for data in laid.read(block, course, drafts.graph):
+        if isinstance(block, Train | Prune | Distill) and isinstance(data, Ref):
+            found[f"tokens:{data.address}"] = tokens(drafts, data, block.origin)
+        else:
+            made = dataset(drafts, data)
+            found[f"data:{made}"] = made
+    return found
+
+
+def _distill(drafts: Drafts, block: Distill, inputs: dict[str, str]) -> None:
+    target, own = _target(block.target), block.data
+    if isinstance(own, calls.OnPolicy):
+        inputs |= {"prompts": dataset(drafts, own.prompts)}
+        policy = model.OnPolicy(
+            divergence=own.divergence,  # pyright: ignore[reportArgumentType]
+            max_new=own.max_new,
+            temperature=float(own.temperature),
+        )
+    else:
+        policy = None
+        del inputs["tokenizer"]
+    teacher = one_model(drafts, block.teacher)
+    inputs |= (
+        {"targets": _targets(drafts, block, teacher)} if block.cache and not policy else {"teacher": teacher}
+    )
+    _add(drafts, block, model.DistillWork, inputs, target=target, on_policy=policy)
+
+
+def _targets(drafts: Drafts, block: Distill, teacher: str) -> str:
+    """The step that writes a teacher's targets for what a student will read."""
+    read = {"teacher": teacher, **_read(drafts, block)}
+    told = _shared(drafts, block, read)
+    shared = {name: told[name] for name in ("phases", "rng", "earlier")}
+    work = model.TargetsWork(target=_target(block.target), **shared)
+    return drafts.add(f"targets({block.address})", block, work, read)
+
+
+def _target(of: Any) -> model.Target:
+    match of:
+        case calls.Convex(label=label, teacher_top1=top1):
+            return model.Convex(label=label, teacher_top1=top1)
+        case calls.TopK(k=k, temperature=temperature):
+            return model.TopK(k=k, temperature=float(temperature))
+        case _:
+            return model.Distribution(temperature=float(of.temperature))
+
+
+def _sft(drafts: Drafts, block: Sft, inputs: dict[str, str]) -> None:
+    if block.teacher is not None and block.target is not None:
+        inputs |= {"teacher": one_model(drafts, block.teacher)}
+    lora = block.lora
+    _add(
+        drafts,
+        block,
+        model.SftWork,
+        inputs,
+        template=template(drafts, block.template),
+        dropout=float(block.dropout),
+        lora=model.Lora(
+            rank=lora.rank,
+            alpha=float(lora.rank if lora.alpha is None else lora.alpha),
+            targets=lora.targets,  # pyright: ignore[reportArgumentType]
+        )
+        if lora
+        else None,
+        target=_target(block.target) if block.target else None,
+    )
+
+
+def _dpo(drafts: Drafts, block: Dpo, inputs: dict[str, str]) -> None:
+    inputs |= {"reference": one_model(drafts, block.reference)}
+    back = block.merge_back
+    if back:
+        inputs |= {"merge_back": one_model(drafts, back.reference)}
+    _add(
+        drafts,
+        block,
+        model.DpoWork,
+        inputs,
+        loss=block.loss,
+        beta=float(block.beta),
+        length=block.length,
+        nll=float(block.nll),
+        mask=block.mask,
+        merge_back=model.MergeBack(
+            rate=float(back.rate),
+            method=back.method,  # pyright: ignore[reportArgumentType]
+            reserve=float(back.reserve),
+        )
+        if back
+        else None,
+        template=template(drafts, block.template),
+    )
+
+
+def _rl(drafts: Drafts, block: Rl, inputs: dict[str, str]) -> None:
+    judged, asked = judge(block.judge)
+    inputs |= {"prompts": dataset(drafts, block.prompts), **asked}
+    if not isinstance(block.reference, calls.Ema):
+        inputs |= {"reference": one_model(drafts, block.reference)}
+    made = block.algorithm
+    algorithm = model.Algorithm(
+        kind=type(made).__name__.lower(),  # pyright: ignore[reportArgumentType]
+        rollouts=getattr(made, "rollouts", 1),
+        inner=getattr(made, "inner", 1),
+        clip=float(made.clip) if isinstance(made, calls.Grpo) else None,
+    )
+    _add(
+        drafts,
+        block,
+        model.RlWork,
+        inputs,
+        algorithm=algorithm,
+        judge=judged,
+        ema=float(block.reference.rate) if isinstance(block.reference, calls.Ema) else None,
+        kl=float(block.kl),
+        temperature=float(block.temperature),
+        max_new=block.max_new,
+        template=template(drafts, block.template),
+    )
+
+
+def _optimizer(drafts: Drafts, wanted: Ref | Settings | None) -> model.AdamW:
+    given = drafts.block(wanted.address, Optimizer) if isinstance(wanted, Ref) else wanted
+    fields = Settings.model_fields
+    betas = given.betas if given else fields["betas"].default
+    return model.AdamW(
+        betas=(float(betas[0]), float(betas[1])),
+        eps=float(given.eps if given else fields["eps"].default),
+        decay=float(given.decay if given else fields["decay"].default),
+        clip=float(given.clip) if given and given.clip is not None else None,
+    )

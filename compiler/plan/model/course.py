@@ -1,0 +1,115 @@
+"""How a training stage goes along: phases, learning rate, optimizer, what it saves, where it lies.
+
+Fractions travel as strings ("42/100"), learning rates as floats; everything
+else is an integer.  Positions along a stage are optimizer steps, counted from 0.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Exact, Frozen
+
+Curve = Literal["linear", "cosine", "sqrt", "exponential"]
+
+
+class Segment(Frozen):
+    """A learning rate from step `start` up to, not including, step `end`.
+
+    At step s in the segment the value is `first + (last - first) * f((s - start) / (end - start))`
+    with f the curve; a constant has `first == last`.
+    """
+
+    start: int
+    end: int
+    first: float
+    last: float
+    via: Curve = "linear"
+
+
+class Share(Frozen):
+    """A corpus's part of the sequences of a phase, moving on a straight line from `first` to `last`."""
+
+    first: Exact
+    last: Exact
+
+
+class Phase(Frozen):
+    """A stretch of a stage in which the shapes hold still."""
+
+    steps: int = Field(description="optimizer steps")
+    context: int = Field(description="tokens per sequence")
+    sequences: int = Field(description="sequences per step")
+    rope: float = Field(description="base of the rotary position embedding")
+    shares: dict[str, Share] = Field(
+        description="corpus name to its share; they sum to 1 at every step, and are empty where prompts are read"
+    )
+
+    @property
+    def tokens(self) -> int:
+        return self.steps * self.sequences * self.context
+
+
+class Leg(Frozen):
+    """One arrow of a learning rate whose stage has no known length yet."""
+
+    glides: bool
+    value: float
+    place: Exact
+    of: Literal["stage", "steps"] = Field(description="whether `place` is a share of the stage or a step")
+    via: Curve
+
+
+class Open(Frozen):
+    """A length that only a run can tell: so many passes over what a step before it makes.
+
+    The stage has one phase, whose steps are
+    `ceil(ceil(epochs * size * answers) / sequences)`, or tokens in place of sequences.
+    """
+
+    epochs: Exact
+    counts: Literal["examples", "tokens"] = Field(description="in what the data is counted")
+    of: str = Field(description="the step whose result has a size")
+    answers: int = Field(1, description="answers to each prompt, where prompts are passed over")
+    context: int
+    sequences: int
+    rope: float
+    lr: float = Field(description="the learning rate at the beginning")
+    legs: tuple[Leg, ...]
+
+
+class AdamW(Frozen):
+    kind: Literal["adamw"] = "adamw"
+    betas: tuple[float, float]
+    eps: float
+    decay: float = Field(description="decoupled weight decay, on matrices only")
+    clip: float | None = Field(description="largest L2 norm of the whole gradient")
+
+
+class Average(Frozen):
+    """The stage's output is the uniform mean of the weights after these steps."""
+
+    first: int = Field(description="steps done when the first sample is taken")
+    every: int = Field(description="steps between samples")
+
+
+class Checkpoint(Frozen):
+    every: int = Field(description="steps between checkpoints")
+    keep: int = Field(description="how many of the latest are kept")
+
+
+class Layout(Frozen):
+    """How a stage is laid over devices.  It changes no result, and so no address."""
+
+    dp: int = Field(1, description="data-parallel shards")
+    tp: int = Field(1, description="tensor parallelism")
+    cp: int = Field(1, description="context parallelism")
+    pp: int = Field(1, description="pipeline parallelism")
+    ep: int = Field(1, description="expert parallelism, within dp")
+    utilisation: float | None = Field(None, description="share of the peak FLOPs; None is the cluster's")
+
+    @property
+    def devices(self) -> int:
+        return self.dp * self.tp * self.cp * self.pp

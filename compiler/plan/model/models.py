@@ -1,0 +1,262 @@
+"""The steps that make models, measure them and hand them on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .arch import Arch
+from .base import Exact, Frozen, Work
+from .course import AdamW, Average, Open, Phase, Segment
+from .data import File, Judge, Template
+
+# ---- without training ------------------------------------------------------------
+
+
+class InitWork(Work):
+    kind: Literal["init"] = "init"
+    arch: Arch
+    std: float = Field(description="standard deviation of the initial matrices")
+    rng: int
+
+
+class LoadWork(Work):
+    """Read a Hugging Face folder."""
+
+    kind: Literal["load"] = "load"
+    folder: File
+    arch: Arch | None = Field(description="None is what the folder's config says")
+
+
+class UpcycleWork(Work):
+    """Copy the feed-forward into experts, shuffle its channels in each copy, draw part of each anew."""
+
+    kind: Literal["upcycle"] = "upcycle"
+    arch: Arch = Field(description="the shape with experts")
+    shuffle: tuple[Literal["ffn"], ...]
+    redraw: Exact
+    rng: int
+
+
+class MergeWork(Work):
+    """One model out of those in the roles `model:0`, `model:1` …"""
+
+    kind: Literal["merge"] = "merge"
+    method: Literal["linear", "slerp", "ema", "ties", "dare"]
+    weights: tuple[Exact, ...] = Field(description="one for each model; empty for `ema`")
+    density: Exact
+    rate: float | None
+    per: Literal["layer", "whole"]
+    rng: int
+
+
+# ---- training --------------------------------------------------------------------
+
+
+class TrainedWork(Work):
+    """What every stage that trains has."""
+
+    phases: tuple[Phase, ...]
+    lr: tuple[Segment, ...]
+    optimizer: AdamW
+    average: Average | None
+    rng: int
+    earlier: int = Field(
+        description="stages that trained the model before; the order of the data depends on it"
+    )
+    open: Open | None = Field(
+        None, description="set where only a run can tell the length; `phases` and `lr` are empty then"
+    )
+
+    @property
+    def steps(self) -> int:
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def tokens(self) -> int:
+        return sum(phase.tokens for phase in self.phases)
+
+
+class TrainWork(TrainedWork):
+    kind: Literal["train"] = "train"
+    z_loss: float = Field(0.0, description="weight of the squared log-partition")
+
+
+class Convex(Frozen):
+    """Cross-entropy against the truth and the teacher's best guess, mixed."""
+
+    kind: Literal["convex"] = "convex"
+    label: Exact
+    teacher_top1: Exact
+
+
+class Distribution(Frozen):
+    kind: Literal["distribution"] = "distribution"
+    temperature: float
+
+
+class TopK(Frozen):
+    kind: Literal["top_k"] = "top_k"
+    k: int
+    temperature: float
+
+
+Target = Annotated[Convex | Distribution | TopK, Field(discriminator="kind")]
+
+
+class OnPolicy(Frozen):
+    """The student answers `prompts` itself."""
+
+    divergence: Literal["forward", "reverse", "jensen_shannon"]
+    max_new: int
+    temperature: float
+
+
+class TargetsWork(Work):
+    """A teacher's targets for every position that a student will read, written once."""
+
+    kind: Literal["targets"] = "targets"
+    phases: tuple[Phase, ...]
+    target: Target
+    rng: int
+    earlier: int
+
+
+class DistillWork(TrainedWork):
+    """Imitate the model in the role `teacher`, or read its `targets`."""
+
+    kind: Literal["distill"] = "distill"
+    target: Target
+    on_policy: OnPolicy | None
+
+
+class PruneWork(TrainedWork):
+    kind: Literal["prune"] = "prune"
+    arch: Arch = Field(description="the shape that is left")
+    method: Literal["soft_top_k"]
+    axes: tuple[Literal["ffn"], ...]
+
+
+class Lora(Frozen):
+    rank: int
+    alpha: float
+    targets: tuple[Literal["attention", "ffn"], ...]
+
+
+class SftWork(TrainedWork):
+    kind: Literal["sft"] = "sft"
+    template: Template | None = Field(description="None is the one that the model carries")
+    dropout: float
+    lora: Lora | None
+    target: Target | None
+
+
+class RewardWork(TrainedWork):
+    kind: Literal["reward"] = "reward"
+    loss: Literal["bradley_terry", "soft_label"]
+    margin: bool
+    levels: tuple[Exact, ...]
+    grading: float | None = Field(description="weight of the grading heads' losses; None: no such heads")
+
+
+class MergeBack(Frozen):
+    """Every step is merged with the difference of the model in the role `merge_back`."""
+
+    rate: float
+    method: Literal["dare", "ties"]
+    reserve: float
+
+
+class DpoWork(TrainedWork):
+    kind: Literal["dpo"] = "dpo"
+    loss: Literal["dpo", "ipo", "apo_zero", "apo_down"]
+    beta: float
+    length: Literal["sum", "mean"]
+    nll: float
+    mask: tuple[Literal["headers", "terminators"], ...]
+    merge_back: MergeBack | None
+    template: Template | None
+
+
+class Algorithm(Frozen):
+    """How advantages are made of the rewards of `rollouts` answers to a prompt."""
+
+    kind: Literal["reinforce", "rloo", "mdloo", "grpo"]
+    rollouts: int = 1
+    inner: int = Field(1, description="optimizer steps on each batch of answers")
+    clip: float | None = None
+
+
+class RlWork(TrainedWork):
+    kind: Literal["rl"] = "rl"
+    algorithm: Algorithm
+    judge: Judge
+    ema: float | None = Field(description="the reference is a moving average of the policy with this rate")
+    kl: float
+    temperature: float
+    max_new: int
+    template: Template | None
+
+
+# ---- afterwards ------------------------------------------------------------------
+
+
+class Perplexity(Frozen):
+    suite: Literal["perplexity"] = "perplexity"
+    corpus: str = Field(description="the corpus whose held-out split is read")
+    context: int
+    sequences: int = Field(description="at most this many windows, each starting at a document's start")
+
+
+class ExactMatch(Frozen):
+    suite: Literal["exact_match"] = "exact_match"
+    corpus: str = Field(description="a corpus of questions; its held-out ones are asked")
+    questions: int
+    max_new: int = Field(description="tokens generated at most per answer, greedily")
+    file: File | None = Field(None, description="a file of questions, in place of a corpus")
+
+
+class MultipleChoice(Frozen):
+    suite: Literal["multiple_choice"] = "multiple_choice"
+    file: File
+    shots: int
+    context: int
+
+
+class Needle(Frozen):
+    suite: Literal["needle"] = "needle"
+    depths: int
+    context: int
+
+
+class Preference(Frozen):
+    suite: Literal["preference"] = "preference"
+    data: str = Field(description="the pairs, in the role `data:<name>`")
+    context: int
+
+
+Bench = Annotated[
+    Perplexity | ExactMatch | MultipleChoice | Needle | Preference, Field(discriminator="suite")
+]
+
+
+class Continuations(Frozen):
+    """Texts that the model goes on with, for a person to read."""
+
+    prompts: tuple[str, ...]
+    max_new: int
+    temperature: float
+
+
+class EvalWork(Work):
+    kind: Literal["eval"] = "eval"
+    benches: dict[str, Bench]
+    continuations: Continuations | None
+    rng: int
+
+
+class ReleaseWork(Work):
+    kind: Literal["release"] = "release"
+    format: Literal["safetensors", "huggingface"]
+    template: Template | None = None

@@ -1,0 +1,46 @@
+"""What the stages of this version cannot do, by name, so that a run refuses it before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.plan import model
+from .registry import EDITIONS
+
+
+def lacking(step: model.Step) -> Iterator[str]:
+    """What a step asks for that no stage of this version does."""
+    work = step.work
+    if work.kind not in EDITIONS:
+        yield f"`{work.kind}`"
+        return
+    match work:
+        case model.CorpusWork(source=None):
+            yield "a corpus without a source"
+        case model.CorpusWork(source=source) if not isinstance(source, model.Builtin):
+            yield f"the source `{source.kind}(…)`" if source else ""
+        case model.TokenizerWork(file=file) if file:
+            yield "a ready tokenizer"
+        case model.InitWork(arch=arch):
+            yield from (f"`{name}`" for name in _unlike_default(arch))
+        case model.TrainWork():
+            yield from (f"`{name}`" for name in _unlike_default(work) if name == "z_loss")
+            if work.open:
+                yield "a stage whose length only a run can tell"
+        case model.EvalWork(benches=benches):
+            for bench in benches.values():
+                if not isinstance(bench, model.Perplexity | model.ExactMatch) or getattr(bench, "file", None):
+                    yield f"the suite `{bench.suite}`"
+        case model.ReleaseWork():
+            if work.format != "safetensors":
+                yield f"the format `{work.format}`"
+            if work.template:
+                yield "a chat template"
+        case _:
+            pass
+
+
+def _unlike_default(of: model.Frozen) -> Iterator[str]:
+    for name, info in type(of).model_fields.items():
+        if not info.is_required() and getattr(of, name) != info.default:
+            yield name
