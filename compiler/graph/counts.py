@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+
 from .blocks.arch import Arch
 
 
@@ -37,22 +38,6 @@ class Shape:
     def sparse_layers(self) -> int:
         """Layers with experts: every `every`-th, counted from the end of the first group."""
         return self.layers // self.every if self.experts else 0
-
-
-def kv_heads(self) -> int: ...
-    @property
-    def head_dim(self) -> int: ...
-    @property
-    def ffn(self) -> int: ...
-    @property
-    def vocab(self) -> int: ...
-    @property
-    def tied(self) -> bool: ...
-
-
-def dense(of: Dense) -> Shape:
-    """The shape of a plain decoder."""
-    return Shape(of.layers, of.width, of.heads, of.kv_heads, of.head_dim, of.ffn, of.vocab, of.tied)
 
 
 def kv_heads(arch: Arch) -> int:

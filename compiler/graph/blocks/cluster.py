@@ -6,14 +6,23 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ...units import Quantity
-from ..schema import Block, Holds
+from ..schema import Block, Holds, Schema
 from .trained import Parallel
+
+
+class Mesh(Parallel):
+    """A layout for stages that set none of their own; of several, the first whose `context` reaches far enough."""
+
+    context: Annotated[int | None, Holds(kind="context")] = Field(
+        None, description="The longest context that it is for. Default: any."
+    )
 
 
 class Cluster(Block):
     """Devices of one type, with their memory, network and price."""
 
     kind: ClassVar[str] = "cluster"
+    steps_within: ClassVar[dict[str, type[Schema]]] = {"mesh": Mesh}
 
     device: Annotated[str, Holds(text=True)] = Field(description="The device's name: `H100-SXM`.")
     count: Annotated[int, Holds(kind="count")] = Field(description="How many.", ge=1)
@@ -29,6 +38,4 @@ class Cluster(Block):
     utilisation: Annotated[Fraction, Holds(kind="ratio")] = Field(
         Fraction(4, 10), description="Share of the peak FLOPs that training reaches (MFU).", gt=0, le=1
     )
-    mesh: Annotated[Parallel | None, Holds(block="mesh")] = Field(
-        None, description="Layout of stages that set none of their own."
-    )
+    steps: Annotated[tuple[Schema, ...], "in the order written"] = Field((), description="The meshes.")

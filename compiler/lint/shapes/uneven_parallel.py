@@ -13,7 +13,7 @@ def uneven_parallel(stage: Trained, spec: Spec) -> Findings:
 
     ## What it finds
     A `parallel` block whose `tp` does not divide the heads, the feed-forward or (one way or the
-    other) the key-value heads, `pp` the layers, `ep` the experts, or `cp` a context.
+    other) the key-value heads, `ep` the experts, or `cp` a context; or more pipeline stages than layers.
 
     ## Why it matters
     Launchers find this at the first step, after the queue and the load (torchtitan #2574, #1312); one
@@ -42,7 +42,7 @@ def uneven_parallel(stage: Trained, spec: Spec) -> Findings:
             "key-value heads",
             min(shape.kv_heads % layout.tp, layout.tp % shape.kv_heads),
         ),
-        ("pp", layout.pp, shape.layers, "layers", shape.layers % layout.pp),
+        ("pp", layout.pp, shape.layers, "layers", max(0, layout.pp - shape.layers)),
     ]
     if layout.ep > 1:
         parts.append(

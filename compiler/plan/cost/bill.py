@@ -6,8 +6,9 @@ A count that only a run can tell makes a step's cost unknown, and the bill says 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 from ...graph.counts import active_params, params
 from .. import model
@@ -134,12 +135,12 @@ class Bill:
     def _timed(self, cost: Cost) -> Cost:
         """FLOPs summed up, and their time on all devices of the cluster."""
         total = sum(cost.parts.values())
-        told = {**{name: getattr(cost, name) for name in Cost.__slots__}, "flops": total}
-        if self.cluster and self.cluster.device:
-            told |= self._time(total, self.cluster.count, self.cluster.utilisation)
-        return Cost(**told)
+        cost = replace(cost, flops=total)
+        if self.cluster is None or self.cluster.device is None:
+            return cost
+        return replace(cost, **self._time(total, self.cluster.count, self.cluster.utilisation))
 
-    def _time(self, total: int, devices: int, utilisation: float) -> dict[str, float | None]:
+    def _time(self, total: int, devices: int, utilisation: float) -> dict[str, Any]:
         assert self.cluster
         assert self.cluster.device
         seconds = total / (devices * self.cluster.device.flops * utilisation)
@@ -189,37 +190,50 @@ class Bill:
         )
         if self.cluster is None or self.cluster.device is None or isinstance(work, model.TargetsWork):
             return cost
-        return self._laid(step, work, arch, cost)
+        return self._laid(step, work, cost)
 
-    def _laid(self, step: model.Step, work: model.TrainedWork, arch: model.Arch, cost: Cost) -> Cost:
-        """The same on the cluster: layout, memory at the fullest phase, time and price."""
+    def _laid(self, step: model.Step, work: model.TrainedWork, cost: Cost) -> Cost:
+        """The same on the cluster: time and price of each phase, and memory in the fullest."""
         assert self.cluster
-        fewest = min(phase.sequences for phase in work.phases)
-        layout = step.layout or self.cluster.mesh or layouts.default(self.cluster, fewest)
-        fault = self._fault(layout, work, arch)
-        recompute = False
-        held = self.held(step, layout, recompute)
-        if held.total > self.room:
-            recompute = True
-            held = self.held(step, layout, recompute)
-        used = layout.utilisation or self.cluster.utilisation
-        per_phase = [self._time(one.flops, layout.devices, used) for one in cost.phases]
-        phases = tuple(
-            PhaseCost(one.steps, one.context, one.tokens, one.flops, one.attention, time["seconds"])
-            for one, time in zip(cost.phases, per_phase, strict=True)
+        laid = [layouts.chosen(step, self.cluster, one.context, one.sequences) for one in work.phases]
+        faults = [
+            fault
+            for one, phase in zip(laid, work.phases, strict=True)
+            if (fault := self._fault(step, one, phase))
+        ]
+        times = [
+            self._time(one.flops, layout.devices, layout.utilisation or self.cluster.utilisation)
+            for one, layout in zip(cost.phases, laid, strict=True)
+        ]
+        held, recompute, layout = max(
+            (
+                (*self.saving(step, layout, phase), layout)
+                for layout, phase in zip(laid, work.phases, strict=True)
+            ),
+            key=lambda one: one[0].total,
         )
-        told = {name: getattr(cost, name) for name in Cost.__slots__}
-        told |= {"phases": phases, "layout": layout, "memory": held, "recompute": recompute, "fault": fault}
-        return Cost(**{**told, **self._time(cost.flops, layout.devices, used)})
+        phases = tuple(
+            replace(one, seconds=time["seconds"]) for one, time in zip(cost.phases, times, strict=True)
+        )
+        cost = replace(cost, phases=phases, layout=layout, memory=held, recompute=recompute)
+        cost = replace(cost, fault=faults[0] if faults else "")
+        priced = all(time["price"] is not None for time in times)
+        return replace(
+            cost,
+            seconds=sum(time["seconds"] for time in times),
+            device_hours=sum(time["device_hours"] for time in times),
+            price=sum(time["price"] for time in times) if priced else None,
+        )
 
-    def _fault(self, layout: model.Layout, work: model.TrainedWork, arch: model.Arch) -> str:
+    def _fault(self, step: model.Step, layout: model.Layout, phase: model.Phase) -> str:
         assert self.cluster
         if layout.devices > self.cluster.count:
             return (
                 f"{layouts.spell(layout)} takes {layout.devices} devices, and there are {self.cluster.count}"
             )
-        faults = (layouts.legal(layout, arch, phase.sequences, phase.context) for phase in work.phases)
-        return next((fault for fault in faults if fault), "")
+        arch = self._inputs(step)["model"]
+        assert arch
+        return layouts.legal(layout, arch, phase.sequences, phase.context)
 
     @property
     def room(self) -> int:
@@ -228,59 +242,59 @@ class Bill:
         assert self.cluster.device
         return int(self.cluster.device.memory * MOST)
 
-    def held(self, step: model.Step, layout: model.Layout, recompute: bool) -> memory.Memory:
-        """A training step's memory on one device in its fullest phase, one sequence at a time."""
+    def saving(
+        self, step: model.Step, layout: model.Layout, phase: model.Phase
+    ) -> tuple[memory.Memory, bool]:
+        """A phase's memory on one device, and whether layers have to be computed twice for it."""
+        held = self._held(step, layout, phase, recompute=False)
+        if held.total <= self.room:
+            return held, False
+        return self._held(step, layout, phase, recompute=True), True
+
+    def _held(
+        self, step: model.Step, layout: model.Layout, phase: model.Phase, recompute: bool
+    ) -> memory.Memory:
+        """One sequence, or one pair, at a time."""
         work, inputs = step.work, self._inputs(step)
-        assert isinstance(work, model.TrainedWork)
         arch = inputs["model"]
         assert arch
-        others = [
-            inputs[role] for role in ("teacher", "reference", "judge", "merge_back") if inputs.get(role)
-        ]
+        others = [inputs.get(role) for role in ("teacher", "reference", "judge", "merge_back")]
         others += [arch] if isinstance(work, model.RlWork) and work.ema else []
         pair = flops.PAIR if isinstance(work, model.RewardWork | model.DpoWork) else 1
-        setting = memory.Setting(layout, mixed=True, recompute=recompute, sequences=pair)
-        return max(
-            (
-                memory.training(
-                    arch,
-                    phase.context,
-                    setting,
-                    [one for one in others if one],
-                    frozen=isinstance(work, model.SftWork) and work.lora is not None,
-                    unembeds=not isinstance(work, model.RewardWork),
-                    answers=phase.context if _answers(work) else 0,
-                )
-                for phase in work.phases
-            ),
-            key=lambda one: one.total,
+        return memory.training(
+            arch,
+            phase.context,
+            memory.Setting(layout, mixed=True, recompute=recompute, sequences=pair),
+            [one for one in others if one],
+            frozen=isinstance(work, model.SftWork) and work.lora is not None,
+            unembeds=not isinstance(work, model.RewardWork),
+            answers=phase.context if _answers(work) else 0,
         )
 
     # ---- where it does not fit -----------------------------------------------------------------
 
     def fitting(self, step: model.Step, most: int = 5) -> list[tuple[model.Layout, memory.Memory, bool]]:
-        """The legal layouts of a step that fit into memory, those nearest to its own first."""
+        """Layouts that are legal for every phase of a step and fit into memory, those nearest to its own first."""
         work, arch = step.work, self._inputs(step).get("model")
         if self.cluster is None or arch is None or not isinstance(work, model.TrainedWork) or work.open:
             return []
-        near = step.layout or self.cluster.mesh or model.Layout(dp=self.cluster.count)
-        fewest = min(phase.sequences for phase in work.phases)
-        shortest = min(phase.context for phase in work.phases)
+        fullest = max(work.phases, key=lambda phase: phase.context)
+        near = layouts.chosen(step, self.cluster, fullest.context, fullest.sequences)
         found: list[tuple[model.Layout, memory.Memory, bool]] = []
-        for layout in layouts.choices(self.cluster.count, arch, fewest, shortest, near):
-            if any(layouts.legal(layout, arch, one.sequences, one.context) for one in work.phases):
+        for layout in layouts.choices(self.cluster.count, arch, fullest.sequences, fullest.context, near):
+            if any(self._fault(step, layout, phase) for phase in work.phases):
                 continue
-            for recompute in (False, True):
-                held = self.held(step, layout, recompute)
-                if held.total <= self.room:
-                    found.append((layout, held, recompute))
-                    break
+            held, recompute = max(
+                (self.saving(step, layout, phase) for phase in work.phases), key=lambda one: one[0].total
+            )
+            if held.total <= self.room:
+                found.append((layout, held, recompute))
             if len(found) == most:
                 break
         return found
 
 
-def _answers(work: model.TrainedWork) -> bool:
+def _answers(work: model.Work) -> bool:
     return isinstance(work, model.RlWork) or (
         isinstance(work, model.DistillWork) and work.on_policy is not None
     )

@@ -13,7 +13,7 @@ _NODE = 8
 
 def legal(layout: model.Layout, arch: model.Arch, sequences: int, context: int) -> str:
     """Why a layout cannot hold a step; empty where it can."""
-    if arch.heads % layout.tp or arch.kv_heads % layout.tp:
+    if arch.heads % layout.tp or (arch.kv_heads % layout.tp and layout.tp % arch.kv_heads):
         return f"tp {layout.tp} does not divide {arch.heads} heads and {arch.kv_heads} key-value heads"
     if layout.pp > arch.layers:
         return f"pp {layout.pp} is more than {arch.layers} layers"
@@ -54,9 +54,12 @@ def _far(one: model.Layout, other: model.Layout) -> float:
     return sum(abs(log2(getattr(one, axis) / getattr(other, axis))) for axis in ("dp", "tp", "cp", "pp"))
 
 
-def default(cluster: model.Cluster, sequences: int) -> model.Layout:
-    """Data parallelism over as many devices as have a sequence of their own."""
-    return model.Layout(dp=min(cluster.count, sequences))
+def chosen(step: model.Step, cluster: model.Cluster, context: int, sequences: int) -> model.Layout:
+    """A phase's layout: the step's own, or the cluster's mesh for its context, or data parallelism over as
+    many devices as have a sequence of their own.
+    """
+    meshes = (one for one in cluster.meshes if one.context is None or context <= one.context)
+    return step.layout or next(meshes, None) or model.Layout(dp=min(cluster.count, sequences))
 
 
 def spell(layout: model.Layout) -> str:

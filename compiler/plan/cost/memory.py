@@ -112,5 +112,5 @@ def _saved(of: Shape) -> int:
 def _cache(arch: model.Arch, context: int, layout: model.Layout) -> int:
     """Keys and values of the answers that are being written; a window bounds what is kept."""
     reach = [arch.window[layer % len(arch.window)] for layer in range(arch.layers)]
-    kept = sum(context if one == "full" else min(context, one) for one in reach)
+    kept = sum(context if isinstance(one, str) else min(context, one) for one in reach)
     return 2 * arch.kv_heads * arch.head_dim * BF16 * kept * CONCURRENT // (layout.tp * layout.pp * layout.cp)

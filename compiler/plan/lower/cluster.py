@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...graph.blocks.cluster import Cluster
+from ...graph.blocks.cluster import Cluster, Mesh
 from ...graph.blocks.trained import Parallel
 from .. import model
 from ..devices import device
@@ -21,14 +21,16 @@ def cluster(block: Cluster) -> model.Cluster:
         named=block.device,
         count=block.count,
         utilisation=float(block.utilisation),
-        mesh=layout(block.mesh),
+        meshes=tuple(one for one in map(layout, block.steps) if one),
         price=float(price.value * 3600) if price else None,
         currency=currency,
     )
 
 
-def layout(of: Parallel | None) -> model.Layout | None:
-    if of is None:
+def layout(of: object) -> model.Layout | None:
+    """A `parallel` or `mesh` block."""
+    if not isinstance(of, Parallel):
         return None
     share = float(of.utilisation) if of.utilisation is not None else None
-    return model.Layout(dp=of.dp, tp=of.tp, cp=of.cp, pp=of.pp, ep=of.ep, utilisation=share)
+    longest = of.context if isinstance(of, Mesh) else None
+    return model.Layout(dp=of.dp, tp=of.tp, cp=of.cp, pp=of.pp, ep=of.ep, utilisation=share, context=longest)

@@ -49,12 +49,16 @@ class Arch(Frozen):
     qkv_bias: bool = False
     qk_norm: Literal["none", "head", "width"] = "none"
     norms: Literal["pre", "pre_post"] = "pre"
-    norm_offset: bool = Field(False, description="a norm's weight is kept as w and used as 1 + w")
-    embed_scale: bool = Field(False, description="embeddings are multiplied by the square root of the width")
-    query_scale: float | None = Field(None, description="factor of the scores; None is 1 / sqrt(head_dim)")
-    window: tuple[int | Literal["full"], ...] = Field(
-        ("full",), description="reach of attention, repeated over the layers"
+    norm_offset: bool = Field(default=False, description="a norm's weight is kept as w and used as 1 + w")
+    embed_scale: bool = Field(
+        default=False, description="embeddings are multiplied by the square root of the width"
     )
-    attention_cap: float | None = Field(None, description="soft cap of the scores")
-    final_cap: float | None = Field(None, description="soft cap of the logits")
+    query_scale: float | None = Field(
+        default=None, description="factor of the scores; None is 1 / sqrt(head_dim)"
+    )
+    window: tuple[int | Literal["full"], ...] = Field(
+        default=("full",), description="reach of attention, repeated over the layers"
+    )
+    attention_cap: float | None = Field(default=None, description="soft cap of the scores")
+    final_cap: float | None = Field(default=None, description="soft cap of the logits")
     experts: Experts | None = None

@@ -72,7 +72,7 @@ class Open(Frozen):
     epochs: Exact
     counts: Literal["examples", "tokens"] = Field(description="in what the data is counted")
     of: str = Field(description="the step whose result has a size")
-    answers: int = Field(1, description="answers to each prompt, where prompts are passed over")
+    answers: int = Field(default=1, description="answers to each prompt, where prompts are passed over")
     context: int
     sequences: int
     rope: float
@@ -103,12 +103,15 @@ class Checkpoint(Frozen):
 class Layout(Frozen):
     """How a stage is laid over devices.  It changes no result, and so no address."""
 
-    dp: int = Field(1, description="data-parallel shards")
-    tp: int = Field(1, description="tensor parallelism")
-    cp: int = Field(1, description="context parallelism")
-    pp: int = Field(1, description="pipeline parallelism")
-    ep: int = Field(1, description="expert parallelism, within dp")
-    utilisation: float | None = Field(None, description="share of the peak FLOPs; None is the cluster's")
+    dp: int = Field(default=1, description="data-parallel shards")
+    tp: int = Field(default=1, description="tensor parallelism")
+    cp: int = Field(default=1, description="context parallelism")
+    pp: int = Field(default=1, description="pipeline parallelism")
+    ep: int = Field(default=1, description="expert parallelism, within dp")
+    utilisation: float | None = Field(
+        default=None, description="share of the peak FLOPs; None is the cluster's"
+    )
+    context: int | None = Field(default=None, description="longest context that it is for; None is any")
 
     @property
     def devices(self) -> int:

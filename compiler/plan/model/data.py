@@ -57,7 +57,7 @@ class Template(Frozen):
 
     path: str
     text: str | None
-    stop: tuple[str, ...] = Field((), description="tokens that end an answer")
+    stop: tuple[str, ...] = Field(default=(), description="tokens that end an answer")
 
 
 # ---- corpora and tokens ----------------------------------------------------------

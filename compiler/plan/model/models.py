@@ -66,7 +66,7 @@ class TrainedWork(Work):
         description="stages that trained the model before; the order of the data depends on it"
     )
     open: Open | None = Field(
-        None, description="set where only a run can tell the length; `phases` and `lr` are empty then"
+        default=None, description="set where only a run can tell the length; `phases` and `lr` are empty then"
     )
 
     @property
@@ -80,7 +80,7 @@ class TrainedWork(Work):
 
 class TrainWork(TrainedWork):
     kind: Literal["train"] = "train"
-    z_loss: float = Field(0.0, description="weight of the squared log-partition")
+    z_loss: float = Field(default=0.0, description="weight of the squared log-partition")
 
 
 class Convex(Frozen):
@@ -184,7 +184,7 @@ class Algorithm(Frozen):
 
     kind: Literal["reinforce", "rloo", "mdloo", "grpo"]
     rollouts: int = 1
-    inner: int = Field(1, description="optimizer steps on each batch of answers")
+    inner: int = Field(default=1, description="optimizer steps on each batch of answers")
     clip: float | None = None
 
 
@@ -214,7 +214,7 @@ class ExactMatch(Frozen):
     corpus: str = Field(description="a corpus of questions; its held-out ones are asked")
     questions: int
     max_new: int = Field(description="tokens generated at most per answer, greedily")
-    file: File | None = Field(None, description="a file of questions, in place of a corpus")
+    file: File | None = Field(default=None, description="a file of questions, in place of a corpus")
 
 
 class MultipleChoice(Frozen):

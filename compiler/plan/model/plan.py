@@ -97,7 +97,7 @@ class Step(Frozen):
     inputs: dict[str, str]
     work: AnyWork
     checkpoint: Checkpoint | None = None
-    layout: Layout | None = Field(None, description="over devices; None is the cluster's")
+    layout: Layout | None = Field(default=None, description="over devices; None is the cluster's")
     origin: Origin
 
 
@@ -126,7 +126,9 @@ class Cluster(Frozen):
     named: str = Field(description="the device as the spec has it")
     count: int
     utilisation: float = Field(description="share of the peak FLOPs that training reaches (MFU)")
-    mesh: Layout | None = Field(description="layout of steps that have none of their own")
+    meshes: tuple[Layout, ...] = Field(
+        description="for steps that have no layout of their own; the first that is for a phase's context"
+    )
     price: float | None = Field(description="of one device for an hour")
     currency: str
 
@@ -154,9 +156,9 @@ class Plan(Frozen):
     store: Folder = Field(description="the folder of artifacts, which runs may share")
     steps: tuple[Step, ...]
     gates: tuple[Gate, ...] = ()
-    benches: dict[str, Bench] = Field({}, description="what the gates measure by")
-    groups: dict[str, Group] = Field({}, description="loops of the spec by address")
-    clusters: dict[str, Cluster] = Field({}, description="by the spec's names")
+    benches: dict[str, Bench] = Field(default={}, description="what the gates measure by")
+    groups: dict[str, Group] = Field(default={}, description="loops of the spec by address")
+    clusters: dict[str, Cluster] = Field(default={}, description="by the spec's names")
     world: World | None = None
 
     def step(self, address: str) -> Step:
