@@ -41,10 +41,16 @@ def verb(
 ) -> None:
     """Run a spec, or a plan that `lehr plan -o` wrote.  What is done already is kept."""
     from .plan import one_spec, planned
+    from .world import refuse_what_moved, settled
 
-    path = one_spec(spec)
-    plan = saved_plan(path) if path.endswith(".json") else planned(path, settings, color, profile)
-    ctx.exit(1 if plan is None else execute(plan, color, threads, force=frozenset(force)))
+    path, forced = one_spec(spec), frozenset(force)
+    if path.endswith(".json"):
+        plan = saved_plan(path)
+        refuse_what_moved(plan)
+    else:
+        plan = planned(path, settings, color, profile)
+        plan = settled(plan, forced) if plan else None
+    ctx.exit(1 if plan is None else execute(plan, color, threads, force=forced))
 
 
 def saved_plan(path: str) -> Plan:

@@ -1,120 +1,216 @@
-"""The plan as a person reads it: one line per step, a table of phases under each training stage."""
+"""The plan as a person reads it, rendered from the same object as its JSON: one line per step, with reasons."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from fractions import Fraction
 
-from ..compiler.graph.counts import params
-from ..compiler.plan import model
-from ..compiler.plan.compare import Decision
-from ..compiler.plan.cost.flops import shape
+from ..compiler.plan.model import Plan, TrainedWork
+from ..compiler.plan.outlook import Corpus, Line, Outlook
 from ..compiler.units import digits
+from .amounts import amount, bytes_of, count, duration
 
-SYMBOLS = {"run": "+", "keep": "=", "again": "~"}
+SYMBOLS = {"run": "+", "keep": "=", "again": "~", "orphan": "-"}
+_TURN = re.compile(r"^([A-Za-z_][\w.]*)\[(\d+)\]\.")
+_CHANGES, _KINDS = 4, 11
 
 
-def show(plan: model.Plan, decisions: list[Decision], spec: str) -> str:
-    """The whole plan; every repeated step says why."""
-    wide = max(len(step.address) for step in plan.steps)
-    lines = [
-        f"lehr compared {spec} with {plan.run} and will do this:",
+def show(found: Outlook, everything: bool = False, beside: str = "") -> str:
+    """The whole plan; what runs again says why.  Later turns of a loop are folded unless `everything` is asked for."""
+    folded: dict[str, list[Line]] = {}
+    lines = [line for line in found.steps if everything or not _is_folded(line, folded)]
+    wide = max((len(line.address) for line in lines), default=0)
+    told = [
+        f"lehr compared {found.spec} with {found.run} and will do this:",
         "",
-        "  + run      = keep      ~ run again",
+        "  + run      = keep      ~ run again      - orphan",
         "",
     ]
-    for decision in decisions:
-        step = decision.step
-        told = _facts(step, plan)
-        lines.append(
-            f"  {SYMBOLS[decision.action]}  {step.address.ljust(wide)}  {step.work.kind.ljust(9)}  {told}".rstrip()
-        )
-        if decision.because:
-            lines.append(f"     {'':{wide}}  because {decision.because}")
-        if isinstance(step.work, model.TrainWork):
-            lines += _train(step.work, step.checkpoint)
-    return "\n".join([*lines, "", _last_line(decisions)])
+    columns = (max(map(len, map(_flops, lines)), default=0), max(map(len, map(_time, lines)), default=0))
+    for line in lines:
+        told += _step(line, wide, columns)
+    told += [f"     … {_more(loop, hidden)}" for loop, hidden in folded.items()]
+    sections = [_gates(found), _data(found), _cost(found)]
+    body = ["\n".join(told), beside, "\n".join(row for rows in sections for row in rows), _last(found)]
+    return "\n\n".join(part for part in body if part)
 
 
-def _last_line(decisions: list[Decision]) -> str:
-    count = {action: sum(d.action == action for d in decisions) for action in SYMBOLS}
-    if count["keep"] == len(decisions):
-        return f"Plan: nothing to do; all {count['keep']} steps are done."
-    again = f", {count['again']} to run again" if count["again"] else ""
-    return f"Plan: {count['run']} to run{again}, {count['keep']} kept."
+# ---- steps -------------------------------------------------------------------------
 
 
-def _facts(step: model.Step, plan: model.Plan) -> str:
-    match step.work:
-        case model.CorpusWork() as work:
-            return _source(work.source)
-        case model.TokenizerWork() as work:
-            sources = ", ".join(sorted(step.inputs.values()))
-            return f"byte-level BPE, {digits(work.vocab)} entries, from {sources}"
-        case model.InitWork() as work:
-            return f"{digits(params(shape(work.arch)))} params"
-        case model.TrainWork() as work:
-            return f"{digits(work.steps)} steps · {digits(work.tokens)} tokens · from {step.inputs['model']}"
-        case model.EvalWork() as work:
-            return ", ".join(work.benches)
-        case model.ReleaseWork() as work:
-            return f"{step.inputs['model']} as {work.format}, in {plan.run}/release/{step.address}"
-        case _:
-            return ""
+def _is_folded(line: Line, folded: dict[str, list[Line]]) -> bool:
+    """Whether a step is of a later turn of an outermost loop, and nothing to look at."""
+    turn = _TURN.match(line.address)
+    if turn is None or turn[2] == "1" or line.because or line.note or line.fault or line.action == "orphan":
+        return False
+    folded.setdefault(turn[1], []).append(line)
+    return True
 
 
-def _source(source: model.Source | None) -> str:
-    match source:
-        case model.Builtin():
-            wrong = f", {_percent(source.wrong)} of the answers wrong" if source.wrong else ""
-            origin = f" of {source.library.split(' sha256')[0]}" if source.library else ", generated"
-            return f"builtin {source.name}{origin}{wrong}"
-        case model.Files(pattern=pattern):
-            return f"files {pattern}"
-        case model.Synthetic(seed=seed):
-            return f"synthetic, seed {seed}"
-        case None:
-            return "no source yet"
+def _more(loop: str, hidden: list[Line]) -> str:
+    turns = sorted({int(found[2]) for line in hidden if (found := _TURN.match(line.address))})
+    span = f"{loop}[{turns[0]}]" if len(turns) == 1 else f"{loop}[{turns[0]}..{turns[-1]}]"
+    return f"{len(hidden)} more in {span}; --all lists them"
 
 
-def _train(work: model.TrainWork, checkpoint: model.Checkpoint | None) -> list[str]:
-    rows = [("steps", "context", "sequences", "tokens", "shares")]
-    done = 0
-    for phase in work.phases:
-        span = f"{digits(done + 1)} – {digits(done + phase.steps)}"
-        shares = "  ".join(f"{name} {_share(share)}" for name, share in phase.shares.items())
-        rows.append((span, digits(phase.context), digits(phase.sequences), digits(phase.tokens), shares))
-        done += phase.steps
+def _step(line: Line, wide: int, columns: tuple[int, int]) -> Iterator[str]:
+    facts, flops, time = _facts(line), _flops(line), _time(line)
+    costs = f"  {flops.rjust(columns[0])}  {time.rjust(columns[1])}" if columns[0] else ""
+    head = f"  {SYMBOLS[line.action]}  {line.address.ljust(wide)}  {line.kind.ljust(_KINDS)}{costs}  {facts}"
+    yield head.rstrip()
+    margin = f"     {'':{wide}}  "
+    for change in line.changes[:_CHANGES]:
+        yield f"{margin}~ {change.field}: {change.before or 'none'} → {change.after or 'none'}"
+    if len(line.changes) > _CHANGES:
+        yield f"{margin}~ and {len(line.changes) - _CHANGES} fields more"
+    told = [f"because {line.because}" if line.because else "", line.note]
+    told += [f"does not fit: {line.fault}" if line.fault else "", _laid(line)]
+    yield from (margin + one for one in told if one)
+    if line.action != "orphan":
+        yield from (f"       {row}".rstrip() for row in _course(line))
+
+
+def _facts(line: Line) -> str:
+    told = [f"(known after {line.waits})" if line.waits else ""]
+    if line.steps is not None and line.tokens is not None:
+        told.append(f"{count(line.steps, 'step')} · {amount(line.tokens)} tokens")
+    elif line.params and line.kind in ("init", "load", "upcycle"):
+        told.append(f"{digits(line.params)} params")
+    told.append(line.summary)
+    told.append(f"{line.side_by_side} side by side" if line.side_by_side > 1 and line.steps else "")
+    return " · ".join(one for one in told if one)
+
+
+def _flops(line: Line) -> str:
+    return f"{line.flops:.2e}" if line.flops else ""
+
+
+def _time(line: Line) -> str:
+    return duration(line.seconds) if line.seconds is not None else ""
+
+
+def _laid(line: Line) -> str:
+    if not line.layout or line.memory is None:
+        return ""
+    again = ", layers computed twice" if line.memory.recompute else ""
+    return f"{line.layout} · {line.memory.total / 1e9:.1f} GB a device{again}"
+
+
+def _course(line: Line) -> Iterator[str]:
+    """A stage's phases, learning rate, average and checkpoints."""
+    if not line.phases or _TURN.match(line.address):
+        return
+    rows, done = [("steps", "context", "sequences", "tokens", "shares")], 0
+    for one in line.phases:
+        span = f"{digits(done + 1)} – {digits(done + one.steps)}"
+        shares = "  ".join(f"{name} {share}" for name, share in one.shares.items())
+        rows.append((span, digits(one.context), digits(one.sequences), amount(one.tokens), shares))
+        done += one.steps
     wide = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        "       " + "  ".join([*(cell.rjust(w) for cell, w in zip(row, wide, strict=False)), row[4]])
+    for row in rows:
+        yield "  ".join([*(cell.rjust(width) for cell, width in zip(row, wide, strict=False)), row[4]])
+    yield f"lr: {line.lr}"
+    if line.averaged:
+        first = digits(line.averaged[0])
+        yield f"average of the weights after {count(len(line.averaged), 'step')}, from step {first} on"
+    if line.saves:
+        yield f"saves {line.saves}"
+
+
+# ---- below the steps ------------------------------------------------------------------
+
+
+def _gates(found: Outlook) -> Iterator[str]:
+    head = "Gates    "
+    for gate in found.gates[:4]:
+        yield f"{head}{gate}"
+        head = " " * 9
+    if len(found.gates) > 4:
+        yield f"{head}and {len(found.gates) - 4} more"
+
+
+def _data(found: Outlook) -> Iterator[str]:
+    head = "Data     "
+    wide = max((len(one.corpus) for one in found.data), default=0)
+    for one in found.data:
+        yield f"{head}{one.corpus.ljust(wide)}  {_drawn(one)}"
+        head = " " * 9
+
+
+def _drawn(one: Corpus) -> str:
+    told = f"{amount(one.planned):>7} tokens"
+    if one.passes is not None and one.size:
+        told += f"  {one.passes:5.2f} passes of {amount(one.size)}"
+        if one.documents:
+            told += f", {amount(one.planned * one.documents / one.size)} documents"
+    if one.drawn is not None:
+        ran = sum((reader.planned for reader in one.readers if reader.drawn is not None), Fraction(0))
+        told += f"; {amount(one.drawn)} drawn of {amount(ran)} planned so far"
+    return told
+
+
+def _cost(found: Outlook) -> Iterator[str]:
+    total = found.total
+    if total.flops:
+        told = [f"{total.flops:.2e} flops"]
+        if found.cluster and total.seconds is not None and total.device_hours is not None:
+            told += [
+                f"{duration(total.seconds)} on {found.cluster}",
+                f"{amount(total.device_hours)} device-hours",
+            ]
+        if total.price is not None:
+            told.append(f"{amount(total.price)} {total.currency}")
+        yield "Cost     " + " · ".join(told)
+    if total.artifact_bytes:
+        saved = f", and {bytes_of(total.checkpoint_bytes)} of checkpoints" if total.checkpoint_bytes else ""
+        yield f"Disk     {bytes_of(total.artifact_bytes)} of models{saved}"
+    if total.unknown:
+        yield f"         without {count(len(total.unknown), 'step')} that only a run can tell"
+
+
+def _last(found: Outlook) -> str:
+    number = {action: sum(line.action == action for line in found.steps) for action in SYMBOLS}
+    if number["run"] + number["again"] == 0:
+        return f"Plan: nothing to do; all {number['keep']} steps are done."
+    again = f", {number['again']} to run again" if number["again"] else ""
+    orphans = f", {number['orphan']} no longer in the spec" if number["orphan"] else ""
+    return f"Plan: {number['run']} to run{again}, {number['keep']} kept{orphans}."
+
+
+# ---- full scale and profile -------------------------------------------------------------
+
+
+def beside(full: Plan, scaled: Plan) -> str:
+    """Steps, tokens and phases of every stage that trains, at full scale and under the profile."""
+    rows = [("", "full", scaled.profile)]
+    known = {step.address: step.work for step in full.steps}
+    for step in scaled.steps:
+        small, large = step.work, known.get(step.address)
+        if not isinstance(small, TrainedWork) or ((turn := _TURN.match(step.address)) and turn[2] != "1"):
+            continue
+        large = large if isinstance(large, TrainedWork) else None
+        rows.append((step.address, _length(large), _length(small)))
+        for place in range(max(len(small.phases), len(large.phases) if large else 0)):
+            pair = _phase(large, place), _phase(small, place)
+            rows += [("", *pair)] if any(pair) else []
+    wide = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        f"  {row[0].ljust(wide[0])}  {row[1].rjust(wide[1])}  {row[2].rjust(wide[2])}".rstrip()
         for row in rows
-    ]
-    lines.append(f"       lr: {_rate(work.lr)}")
-    if work.average:
-        samples = [s for s in range(work.average.first, work.steps + 1, work.average.every) if s > 0]
-        lines.append(
-            f"       average of the weights after {len(samples)} steps, from step {digits(samples[0])} on"
-        )
-    if checkpoint:
-        lines.append(f"       saves every {digits(checkpoint.every)} steps and keeps {checkpoint.keep}")
-    return lines
+    )
 
 
-def _rate(segments: tuple[model.Segment, ...]) -> str:
-    told = [f"{segments[0].first:g}"]
-    for before, segment in zip((None, *segments), segments, strict=False):
-        if before is not None and before.last != segment.first:
-            told.append(f"-> {segment.first:g} at step {digits(segment.start)}")
-        if segment.first != segment.last:
-            along = "" if segment.via == "linear" else f" along a {segment.via}"
-            told.append(f"~> {segment.last:g} by step {digits(segment.end)}{along}")
-    return " ".join(told)
+def _length(work: TrainedWork | None) -> str:
+    if work is None:
+        return "—"
+    if work.open:
+        return f"(known after {work.open.of})"
+    return f"{amount(work.tokens)} tokens  {count(work.steps, 'step')}"
 
 
-def _share(share: model.Share) -> str:
-    first, last = _percent(share.first), _percent(share.last)
-    return first if first == last else f"{first.removesuffix('%')} ~> {last}"
-
-
-def _percent(share: Fraction) -> str:
-    return f"{float(share * 100):.4g}%"
+def _phase(work: TrainedWork | None, place: int) -> str:
+    if work is None or place >= len(work.phases) or len(work.phases) == 1:
+        return ""
+    one = work.phases[place]
+    return f"{digits(one.sequences)} × {digits(one.context)} · {digits(one.steps)}"

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from ..compiler.plan.compare import Decision, decide
-from ..compiler.plan.model import Plan
+from ..compiler.plan import files
+from ..compiler.plan.compare import Decision, Past, decide, stale
+from ..compiler.plan.model import Plan, World
+from ..compiler.plan.settle import settle
 from ..runtime.engine.ledger import read as read_ledger
+from ..runtime.errors import Refusal
 from ..runtime.store.artifact import Store
 
 
-def compare(plan: Plan, root: Path = Path()) -> list[Decision]:
+def settled(plan: Plan, force: Set[str] = frozenset(), root: Path = Path()) -> Plan:
+    """The plan with work of older editions kept where it is there."""
+    store = Store(root / plan.store)
+    return settle(plan, lambda fingerprint: store.find(fingerprint) is not None, force)
+
+
+def compare(
+    plan: Plan, root: Path = Path(), current: Plan | None = None, force: Set[str] = frozenset()
+) -> list[Decision]:
     """What will become of each step when the plan runs below `root`."""
     run, store = root / plan.run, Store(root / plan.store)
     ledger = read_ledger(run)
     recorded = {name: entry.fingerprint for name, entry in ledger.entries.items()} if ledger else {}
-    return decide(plan, earlier(run), recorded, lambda fingerprint: store.find(fingerprint) is not None)
+    past = Past(earlier(run), recorded, lambda one: store.find(one) is not None, store.resized)
+    return decide(plan, past, current, force)
 
 
 def earlier(run: Path) -> Plan | None:
@@ -26,3 +40,46 @@ def earlier(run: Path) -> Plan | None:
         return Plan.model_validate_json((run / "plan.json").read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def facts(plan: Plan, root: Path = Path()) -> dict[str, dict[str, Any]]:
+    """What the finished steps of a plan said, by address."""
+    ledger = read_ledger(root / plan.run)
+    entries = ledger.entries if ledger else {}
+    prints = {step.address: step.fingerprint for step in plan.steps}
+    return {
+        name: entry.facts
+        for name, entry in entries.items()
+        if entry.state == "done" and prints.get(name) == entry.fingerprint
+    }
+
+
+def to_save(plan: Plan, root: Path = Path()) -> Plan:
+    """The plan with what it was compared with, so that it runs only while that still stands."""
+    store, ledger = Store(root / plan.store), read_ledger(root / plan.run)
+    kept = tuple(step.fingerprint for step in plan.steps if store.find(step.fingerprint))
+    world = World(run=ledger.run if ledger else None, serial=ledger.serial if ledger else None, kept=kept)
+    return plan.model_copy(update={"world": world})
+
+
+def refuse_what_moved(plan: Plan, root: Path = Path()) -> None:
+    """Raise Refusal where a saved plan no longer meets what it was made for.
+
+    A run that this very plan has begun may go on.
+    """
+    store, ledger = Store(root / plan.store), read_ledger(root / plan.run)
+    begun = earlier(root / plan.run) == plan
+    run, serial = (ledger.run, ledger.serial) if ledger else (None, None)
+    if begun and plan.world:
+        run, serial = plan.world.run, plan.world.serial
+    found = stale(plan, run, serial, lambda fingerprint: store.find(fingerprint) is not None)
+    found += [f"{path} is not what it was when the plan was made" for path in files.moved(plan)]
+    if found:
+        help = ("make the plan again with `lehr plan -o`, and look at what changed",)
+        raise Refusal(
+            "RUN116",
+            "world-moved",
+            "the world has moved since this plan was made",
+            notes=tuple(found),
+            help=help,
+        )

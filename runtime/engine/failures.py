@@ -7,13 +7,14 @@ import re
 import shutil
 import signal
 import traceback
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from ...compiler.plan.model import Plan, Step
 from ..errors import Interrupted, LehrError, Refusal, StageError
 from ..stages.able import lacking
+from ..stages.editions import EDITIONS
 from .ledger import State
 
 _LISTED = 8
@@ -56,6 +57,17 @@ def _refuse_what_no_stage_does(plan: Plan) -> None:
         notes=(*notes, "the whole language is checked and planned; a later version runs it"),
         step=first,
     )
+
+
+def current(plan: Plan, present: Callable[[str], bool]) -> None:
+    """Refuse a plan whose steps would have to run with another edition of the code than is here."""
+    for step in plan.steps:
+        here = EDITIONS.get(step.work.kind)
+        if here != step.work.edition and not present(step.fingerprint):
+            headline = f"`{step.address}` was planned for edition {step.work.edition} of `{step.work.kind}`"
+            notes = (f"this version of Lehr has edition {here}, which comes to other results",)
+            help = ("make the plan again from the spec",)
+            raise Refusal("RUN117", "other-edition", headline, notes=notes, help=help, step=step.address)
 
 
 def _disorder(plan: Plan) -> str | None:

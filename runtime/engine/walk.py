@@ -25,7 +25,7 @@ from ..store.artifact import Store
 from ..store.lock import locked
 from . import releases
 from .events import Event, Journal
-from .failures import check, disk, ended, letter, not_reproduced
+from .failures import check, current, disk, ended, letter, not_reproduced
 from .interrupts import Interrupts
 from .ledger import Entry, Ledger, read
 from .rooms import StepRoom, checkpoints_of
@@ -58,7 +58,9 @@ def run(
             ledger = read(folder) or Ledger()
             journal = Journal(folder, say)
             stack.callback(journal.close)
-            walk = _Walk(plan, folder, Store(root / plan.store), journal, ledger, threads, force)
+            store = Store(root / plan.store)
+            current(plan, lambda fingerprint: store.find(fingerprint) is not None)
+            walk = _Walk(plan, folder, store, journal, ledger, threads, force)
             stack.enter_context(walk.interrupts)
             walk.begin()
             for step in plan.steps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.plan import model
-from .registry import EDITIONS
+from .editions import EDITIONS
 
 
 def lacking(step: model.Step) -> Iterator[str]:

@@ -42,6 +42,10 @@ class Store:
         """Files of an artifact that are no longer what they were."""
         return manifest.altered(self.path(fingerprint), fingerprint=fingerprint)
 
+    def resized(self, fingerprint: str) -> bool:
+        """Whether files of an artifact are gone or of another size: what can be told without reading them."""
+        return manifest.resized(self.path(fingerprint))
+
     @contextmanager
     def room(self) -> Iterator[Path]:
         """A new temporary folder that `commit` makes an artifact; without it the folder goes again."""

@@ -89,7 +89,7 @@ def test_a_changed_last_stage_runs_alone(done: Path, tmp_path: Path):
 
 
 def test_a_saved_plan_runs_where_the_spec_has_never_been(done: Path, ahead: Path, tmp_path: Path):
-    assert go(done, "plan", "tiny.lehr", "-o", str(tmp_path / "p.json")).returncode == 0
+    assert go(ahead, "plan", "tiny.lehr", "-o", str(tmp_path / "p.json")).returncode == 0
     (ahead / "tiny.lehr").unlink()
     assert go(ahead, "run", str(tmp_path / "p.json")).returncode == 0
     assert weights(ahead) == weights(done)

@@ -8,8 +8,9 @@ from pipelines import SPEC
 from lehr.cli.results import results
 from lehr.cli.show_plan import show
 from lehr.compiler import compile as compile_spec
-from lehr.compiler.plan.compare import decide
+from lehr.compiler.plan.compare import Past, decide
 from lehr.compiler.plan.model import Plan
+from lehr.compiler.plan.outlook import outlook
 
 
 @pytest.fixture
@@ -30,7 +31,8 @@ def test_a_plan_of_a_run_half_done(plan: Plan, golden):
     }
     recorded["last"] = "0" * 64
     del recorded["base"], recorded["marks(last)"]
-    golden("plan.txt", show(plan, decide(plan, plan, recorded, present.__contains__), "tiny.lehr") + "\n")
+    decisions = decide(plan, Past(plan, recorded, present.__contains__))
+    golden("plan.txt", show(outlook(plan, decisions, "tiny.lehr")) + "\n")
 
 
 def test_the_results_of_a_run(plan: Plan, golden):

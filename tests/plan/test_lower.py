@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from lehr.compiler import compile as compile_spec
 from lehr.compiler.graph.counts import params
-from lehr.compiler.plan.compare import decide
+from lehr.compiler.plan.compare import Past, decide
 from lehr.compiler.plan.cost.flops import shape
 from lehr.compiler.plan.model import Plan, TrainWork
 
@@ -155,17 +155,17 @@ def test_decisions_say_why(plan):
     done = set(prints(before).values())
     decided = {
         d.step.address: (d.action, d.because)
-        for d in decide(after, before, prints(before), done.__contains__)
+        for d in decide(after, Past(before, prints(before), done.__contains__))
     }
     assert decided["grown"] == ("keep", "")
-    assert decided["last"] == ("again", "`lr` changed (line 20)")
+    assert decided["last"] == ("again", f"`lr` changed ({after.step('last').origin.path}, line 20)")
     assert decided["base"] == ("again", "its input `last` runs again")
     missing = done - {before.step("words").fingerprint}
     decided = {
-        d.step.address: d.because for d in decide(before, before, prints(before), missing.__contains__)
+        d.step.address: d.because for d in decide(before, Past(before, prints(before), missing.__contains__))
     }
     assert decided["words"] == "its artifact is missing"
-    assert {d.action for d in decide(before, None, {}, set().__contains__)} == {"run"}
+    assert {d.action for d in decide(before, Past(None, {}, set().__contains__))} == {"run"}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)

@@ -13,6 +13,7 @@ from lehr.runtime.engine import walk
 from lehr.runtime.engine.events import Event
 from lehr.runtime.errors import Refusal, StageError
 from lehr.runtime.stages import registry
+from lehr.runtime.stages.editions import EDITIONS
 from lehr.runtime.stages.room import Facts, Room
 from lehr.runtime.store.artifact import Store
 
@@ -184,7 +185,7 @@ def test_an_unknown_step_cannot_be_forced(go: Go):
 
 
 def test_a_kind_without_a_stage_is_refused_by_name(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delitem(registry.EDITIONS, "tokenizer")
+    monkeypatch.delitem(EDITIONS, "tokenizer")
     with pytest.raises(Refusal, match="does not run `tokenizer` yet") as refused:
         go()
     assert (refused.value.code, refused.value.step) == ("RUN103", "words")
@@ -202,11 +203,11 @@ def test_a_missing_extra_is_refused_by_name(go: Go, tmp_path: Path, monkeypatch:
 
 def test_kinds_stages_and_works_agree():
     works = {work.model_fields["kind"].default for work in AnyWork.__origin__.__args__}
-    assert set(registry.EDITIONS) <= works
-    assert all(callable(registry.runner(kind)) for kind in registry.EDITIONS)
+    assert set(EDITIONS) <= works
+    assert all(callable(registry.runner(kind)) for kind in EDITIONS)
     folder = Path(registry.__file__).parent
     with_run = {path.stem for path in folder.glob("*.py") if "\ndef run(" in path.read_text()}
-    assert with_run == set(registry.EDITIONS)
+    assert with_run == set(EDITIONS)
 
 
 def test_reading_loads_no_torch():

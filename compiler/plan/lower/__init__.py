@@ -64,6 +64,7 @@ def lower(
         gates=measured,
         benches={one: after.bench(drafts, drafts.block(one, Bench)) for one in _measured(graph, claims)},
         groups={one: model.Group(word=loop.word, turns=loop.turns) for one, loop in graph.loops.items()},
+        sizes={name: found for name, block in graph.blocks.items() if (found := data.size(graph, block))},
         clusters={one.address: cluster(one) for one in graph.of(Cluster)},
     )
 

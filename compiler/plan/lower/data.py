@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any, cast
 
+from ...graph import sizes
 from ...graph.blocks import calls
 from ...graph.blocks.bench import Bench
 from ...graph.blocks.classifier import Classifier
@@ -17,7 +18,8 @@ from ...graph.blocks.sample import Sample
 from ...graph.blocks.synthesize import Synthesize
 from ...graph.blocks.template import Template
 from ...graph.blocks.tokenizer import Tokenizer
-from ...graph.schema import Block, Schema
+from ...graph.model import Graph
+from ...graph.schema import TEXTS, Block, Schema
 from ...graph.values import Interval, Pick, Portion, Ref
 from ...units import Quantity
 from .. import files, library, model
@@ -84,6 +86,15 @@ def _source(
 
 def _whole(size: Quantity | int | None) -> int | None:
     return int(size.value) if isinstance(size, Quantity) else size
+
+
+def size(graph: Graph, block: Block) -> model.Size | None:
+    """How much there is of a text, as far as the spec can tell."""
+    if block.kind not in TEXTS:
+        return None
+    found = (sizes.tokens(block.ref, graph.derived.get), sizes.examples(block.ref, graph.derived.get))
+    known = [int(one) if isinstance(one, Fraction) else None for one in found]
+    return model.Size(tokens=known[0], documents=known[1]) if any(known) else None
 
 
 def tokenizer(drafts: Drafts, of: Ref | Pick) -> str:

@@ -70,7 +70,7 @@ from .models import (
     TrainWork,
     UpcycleWork,
 )
-from .plan import AnyWork, Cluster, Device, Group, Origin, Plan, Step, World
+from .plan import AnyWork, Cluster, Device, Group, Origin, Plan, Size, Step, World
 
 __all__ = [
     "AdamW",
@@ -147,6 +147,7 @@ __all__ = [
     "Segment",
     "SftWork",
     "Share",
+    "Size",
     "Source",
     "Step",
     "SynthesizeWork",

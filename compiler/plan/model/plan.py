@@ -133,6 +133,13 @@ class Cluster(Frozen):
     currency: str
 
 
+class Size(Frozen):
+    """How much there is of a corpus; None where the spec does not say."""
+
+    tokens: int | None
+    documents: int | None
+
+
 class World(Frozen):
     """What a saved plan was compared with; it runs only where that still stands.
 
@@ -158,6 +165,7 @@ class Plan(Frozen):
     gates: tuple[Gate, ...] = ()
     benches: dict[str, Bench] = Field(default={}, description="what the gates measure by")
     groups: dict[str, Group] = Field(default={}, description="loops of the spec by address")
+    sizes: dict[str, Size] = Field(default={}, description="of corpora, as the spec gives them")
     clusters: dict[str, Cluster] = Field(default={}, description="by the spec's names")
     world: World | None = None
 

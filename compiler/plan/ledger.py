@@ -1,0 +1,91 @@
+"""The ledger of tokens: what every stage draws from every corpus, planned and, after a run, as it was.
+
+Planned amounts are exact: a share that moves on a straight line is worth its mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .model import Plan, Step, TrainedWork
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Tokens that a stage draws from a corpus; `really` is None until it ran."""
+
+    stage: str
+    corpus: str
+    planned: Fraction
+    really: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A corpus: its size where it is known, and who draws from it.
+
+    A size that a run counted goes before the one that the spec gives.
+    """
+
+    corpus: str
+    tokens: int | None
+    documents: int | None
+    entries: tuple[Drawn, ...]
+
+    @property
+    def planned(self) -> Fraction:
+        return sum((one.planned for one in self.entries), Fraction(0))
+
+    @property
+    def really(self) -> int | None:
+        known = [one.really for one in self.entries if one.really is not None]
+        return sum(known) if known else None
+
+    def passes(self, tokens: Fraction | int) -> Fraction | None:
+        """How often some tokens go over the corpus."""
+        return Fraction(tokens) / self.tokens if self.tokens else None
+
+    def documents_in(self, tokens: Fraction | int) -> Fraction | None:
+        """How many documents some tokens are, each as long as the mean."""
+        if not self.tokens or self.documents is None:
+            return None
+        return Fraction(tokens) * self.documents / self.tokens
+
+
+def accounts(plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None = None) -> list[Account]:
+    """Every corpus that stages read as running text, in the order of its first reader.
+
+    `facts` are what finished steps said, by address.
+    """
+    told = facts or {}
+    entries: dict[str, list[Drawn]] = {}
+    for step in plan.steps:
+        for corpus, tokens in _planned(step).items():
+            really = told.get(step.address, {}).get("drawn", {}).get(corpus)
+            entries.setdefault(corpus, []).append(Drawn(step.address, corpus, tokens, really))
+    return [_account(plan, corpus, tuple(drawn), told) for corpus, drawn in entries.items()]
+
+
+def _planned(step: Step) -> dict[str, Fraction]:
+    work, found = step.work, dict[str, Fraction]()
+    if not isinstance(work, TrainedWork):
+        return found
+    for phase in work.phases:
+        for name, share in phase.shares.items():
+            if f"tokens:{name}" in step.inputs:
+                found[name] = found.get(name, Fraction(0)) + phase.tokens * (share.first + share.last) / 2
+    return found
+
+
+def _account(
+    plan: Plan, corpus: str, entries: tuple[Drawn, ...], told: Mapping[str, Mapping[str, Any]]
+) -> Account:
+    reader = next(step for step in plan.steps if step.address == entries[0].stage)
+    counted = told.get(reader.inputs[f"tokens:{corpus}"], {}).get("train", {})
+    size = plan.sizes.get(corpus)
+    tokens = counted.get("tokens") or (size.tokens if size else None)
+    documents = counted.get("documents") or (size.documents if size else None)
+    return Account(corpus, tokens, documents, entries)

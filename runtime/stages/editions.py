@@ -1,0 +1,16 @@
+"""The edition of each stage's code, by kind of step.
+
+Raise one when, and only when, its stage comes to other results: every artifact of
+the stage, and all that follow from them, get new addresses.  What was finished with
+an older edition is kept and marked, until `--force` repeats it.
+"""
+
+EDITIONS = {
+    "corpus": 1,
+    "tokenizer": 1,
+    "tokenize": 1,
+    "init": 1,
+    "train": 1,
+    "eval": 1,
+    "release": 1,
+}

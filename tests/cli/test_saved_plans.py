@@ -1,0 +1,95 @@
+"""A plan that was saved: it runs exactly as it was, elsewhere and without the compiler, or it is refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pipelines import SPEC, go
+
+TINY = (
+    SPEC.replace("steps   = 60", "steps   = 6")
+    .replace("steps = 10", "steps = 4")
+    .replace("questions: 10", "questions: 2")
+)
+TINY = TINY.replace("by 10 steps", "by 2 steps").replace("vocab = 384", "vocab = 300")
+WITHOUT = """\
+import sys
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "lark" or name.startswith(("lehr.compiler.front", "lehr.compiler.graph", "lehr.compiler.lint")):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Gone())
+from lehr.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the spec, its plan as it was before the run, and the run."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "tiny.lehr").write_text(TINY)
+    assert go(folder, "plan", "tiny.lehr", "-o", "p.json").returncode == 0
+    assert go(folder, "run", "tiny.lehr").returncode == 0
+    return folder
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.parent.name: json.dumps(json.loads(path.read_text())["files"], sort_keys=True)
+        for path in folder.glob("runs/artifacts/*/manifest.json")
+    }
+
+
+def test_a_saved_plan_runs_elsewhere_without_the_compiler(made: Path, tmp_path: Path):
+    shutil.copy(made / "p.json", tmp_path)
+    command = [sys.executable, "-c", WITHOUT, "run", "p.json"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr
+    assert hashes(tmp_path) == hashes(made)
+    assert len(hashes(made)) == 11
+    assert not list(tmp_path.glob("*.lehr"))
+
+
+def test_a_saved_plan_is_refused_when_its_run_has_gone_on(made: Path):
+    found = go(made, "run", "p.json")
+    assert found.returncode == 2
+    assert "error[RUN116]: the world has moved since this plan was made" in found.stderr
+    assert "runs/tiny/full had not begun when the plan was made" in found.stderr
+
+
+def test_a_saved_plan_that_was_interrupted_may_go_on(made: Path, tmp_path: Path):
+    shutil.copy(made / "p.json", tmp_path)
+    assert go(tmp_path, "run", "p.json").returncode == 0
+    found = go(tmp_path, "run", "p.json")
+    assert found.returncode == 0
+    assert "nothing to do" in found.stderr
+
+
+def test_a_saved_plan_is_refused_when_what_it_keeps_is_gone(made: Path, tmp_path: Path):
+    shutil.copytree(made, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    assert go(copy, "plan", "tiny.lehr", "-o", "q.json").returncode == 0
+    entries = json.loads((copy / "runs/tiny/full/ledger.json").read_text())["entries"]
+    shutil.rmtree(copy / "runs/artifacts" / entries["grown"]["fingerprint"])
+    found = go(copy, "run", "q.json")
+    assert found.returncode == 2
+    assert "`grown` was done when the plan was made, and its artifact is gone" in found.stderr
+
+
+def test_a_plan_of_what_has_no_stage_is_refused_by_name_and_place(tmp_path: Path):
+    more = 'chats { source = builtin("skills");  examples = 100 }'
+    (tmp_path / "tiny.lehr").write_text(
+        TINY.replace("release base { model = last }", "")
+        + f"corpus {more}\nsft taught {{ from = last;  data = chats;  epochs = 1;  batch = 8 sequences;  lr = 1e-4 }}\n"
+        + "release base { model = taught }\n"
+    )
+    assert go(tmp_path, "plan", "tiny.lehr").returncode == 0
+    found = go(tmp_path, "run", "tiny.lehr")
+    assert found.returncode == 2
+    assert "error[RUN103]: this version of Lehr does not run `sft` yet" in found.stderr
+    assert "sft taught" in found.stderr
+    assert not (tmp_path / "runs").exists()
