@@ -21,6 +21,7 @@ VERBS = {
     "check": "Is it right?",
     "fmt": "Make it tidy.",
     "explain": "What is this?",
+    "graph": "What depends on what?",
     "plan": "What would happen?",
     "run": "Do it.",
     "status": "How is it going?",

@@ -44,6 +44,17 @@ def profile(verb: F) -> F:
     )(verb)
 
 
+def selection(verb: F) -> F:
+    verb = click.option("--exclude", multiple=True, metavar="TERMS", help="Leave these steps out.")(verb)
+    return click.option(
+        "--select",
+        "wanted",
+        multiple=True,
+        metavar="TERMS",
+        help="These steps only: anneal+, post[3], kind:dpo, state:changed+.",
+    )(verb)
+
+
 def colour(verb: F) -> F:
     return click.option(
         "--color",

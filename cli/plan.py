@@ -9,7 +9,17 @@ import click
 
 from ..compiler.diagnostics.diagnostic import Severity
 from ..compiler.plan.model import Plan
-from .options import colour, find_specs, formats, no_such, profile, settings, show_letters, spec_files
+from .options import (
+    colour,
+    find_specs,
+    formats,
+    no_such,
+    profile,
+    selection,
+    settings,
+    show_letters,
+    spec_files,
+)
 
 if TYPE_CHECKING:
     from ..compiler.plan.outlook import Outlook
@@ -28,6 +38,7 @@ NOTHING, FAULTS, DUE = 0, 1, 4
     "--fit", is_flag=True, help="With --on: the legal layouts of every step that fit, nearest first."
 )
 @click.option("--force", multiple=True, metavar="STEP", help="As if this step had to run again.")
+@selection
 @click.option("--all", "everything", is_flag=True, help="List every turn of every loop.")
 @click.option("-o", "output", type=click.Path(dir_okay=False), help="Write the plan as JSON to this file.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there is something to do.")
@@ -42,6 +53,8 @@ def verb(
     cluster: str | None,
     fit: bool,
     force: tuple[str, ...],
+    wanted: tuple[str, ...],
+    exclude: tuple[str, ...],
     everything: bool,
     output: str | None,
     exit_code: bool,
@@ -54,7 +67,7 @@ def verb(
     from ..compiler.plan.outlook import outlook
     from .show_fit import show_fit
     from .show_plan import beside, show
-    from .world import compare, facts, settled, to_save
+    from .world import chosen, compare, facts, only, settled, to_save
 
     path, forced = one_spec(spec), frozenset(force)
     current = planned(path, settings, color, profile)
@@ -63,6 +76,10 @@ def verb(
     _known_cluster(current, cluster, fit)
     plan = settled(current, forced)
     decisions = compare(plan, current=current, force=forced)
+    if wanted or exclude:
+        shown, everything = chosen(plan, decisions, wanted, exclude), True
+        plan = only(plan, shown)
+        decisions = [one for one in decisions if one.step.address in shown]
     found = outlook(plan, decisions, path, facts(plan), cluster)
     if output:
         _write(output, to_save(plan))

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ..compiler.plan.fingerprint import fingerprint
 from ..compiler.plan.model import Plan
-from .options import colour, profile, settings, show_failure, spec_files, wants_colour
+from .options import colour, profile, selection, settings, show_failure, spec_files, wants_colour
 
 THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores are idle, or one."
 
@@ -21,6 +21,7 @@ THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores a
 @click.argument("spec", required=False, metavar="[SPEC or PLAN]", shell_complete=spec_files)
 @settings
 @profile
+@selection
 @colour
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
 @click.option(
@@ -35,13 +36,18 @@ def verb(
     spec: str | None,
     settings: tuple[str, ...],
     profile: str,
+    wanted: tuple[str, ...],
+    exclude: tuple[str, ...],
     color: str,
     threads: int | None,
     force: tuple[str, ...],
 ) -> None:
-    """Run a spec, or a plan that `lehr plan -o` wrote.  What is done already is kept."""
+    """Run a spec, or a plan that `lehr plan -o` wrote.  What is done already is kept.
+
+    With --select, the steps selected and all that they need.
+    """
     from .plan import one_spec, planned
-    from .world import refuse_what_moved, settled
+    from .world import chosen, compare, only, refuse_what_moved, settled
 
     path, forced = one_spec(spec), frozenset(force)
     if path.endswith(".json"):
@@ -50,6 +56,8 @@ def verb(
     else:
         plan = planned(path, settings, color, profile)
         plan = settled(plan, forced) if plan else None
+    if plan and (wanted or exclude):
+        plan = only(plan, chosen(plan, compare(plan), wanted, exclude))
     ctx.exit(1 if plan is None else execute(plan, color, threads, force=forced))
 
 

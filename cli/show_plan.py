@@ -171,6 +171,8 @@ def _cost(found: Outlook) -> Iterator[str]:
 
 def _last(found: Outlook) -> str:
     number = {action: sum(line.action == action for line in found.steps) for action in SYMBOLS}
+    if not found.steps:
+        return "Plan: no step is selected."
     if number["run"] + number["again"] == 0:
         return f"Plan: nothing to do; all {number['keep']} steps are done."
     again = f", {number['again']} to run again" if number["again"] else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from click import UsageError
 from pydantic import ValidationError
 
 from ..compiler.plan import files
@@ -40,6 +41,36 @@ def earlier(run: Path) -> Plan | None:
         return Plan.model_validate_json((run / "plan.json").read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+STATES = {"run": "new", "again": "changed", "keep": "done", "orphan": "orphan"}
+"""What `state:` calls the steps of a plan."""
+
+
+def chosen(
+    plan: Plan, decisions: Sequence[Decision], wanted: Sequence[str], exclude: Sequence[str]
+) -> set[str]:
+    """The steps that are selected, and orphans where nothing is said.  What names nothing is a fault of the command."""
+    from ..compiler.tools.select import Unselected, select
+
+    inputs = {one.step.address: sorted(set(one.step.inputs.values())) for one in decisions}
+    kinds = {one.step.address: one.step.work.kind for one in decisions}
+    states = {one.step.address: STATES[one.action] for one in decisions}
+    try:
+        return select(wanted, exclude, inputs, kinds, states)
+    except Unselected as error:
+        raise UsageError(str(error)) from None
+
+
+def only(plan: Plan, addresses: Set[str]) -> Plan:
+    """The plan of some steps and of all that they need; gates of other steps are left out."""
+    needed: set[str] = set()
+    for step in reversed(plan.steps):
+        if step.address in addresses or step.address in needed:
+            needed |= {step.address, *step.inputs.values()}
+    steps = tuple(step for step in plan.steps if step.address in needed)
+    gates = tuple(gate for gate in plan.gates if gate.stage in needed)
+    return plan.model_copy(update={"steps": steps, "gates": gates})
 
 
 def facts(plan: Plan, root: Path = Path()) -> dict[str, dict[str, Any]]:

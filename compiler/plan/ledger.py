@@ -5,7 +5,7 @@ Planned amounts are exact: a share that moves on a straight line is worth its me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -55,14 +55,16 @@ class Account:
         return Fraction(tokens) * self.documents / self.tokens
 
 
-def accounts(plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None = None) -> list[Account]:
+def accounts(
+    plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None = None, readers: Set[str] | None = None
+) -> list[Account]:
     """Every corpus that stages read as running text, in the order of its first reader.
 
-    `facts` are what finished steps said, by address.
+    `facts` are what finished steps said, by address; `readers` are the stages that count, all where it is None.
     """
     told = facts or {}
     entries: dict[str, list[Drawn]] = {}
-    for step in plan.steps:
+    for step in plan.steps if readers is None else [one for one in plan.steps if one.address in readers]:
         for corpus, tokens in _planned(step).items():
             really = told.get(step.address, {}).get("drawn", {}).get(corpus)
             entries.setdefault(corpus, []).append(Drawn(step.address, corpus, tokens, really))

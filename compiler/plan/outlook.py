@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from ..units import digits
@@ -127,8 +127,11 @@ def outlook(
     facts: Mapping[str, Mapping[str, Any]] | None = None,
     on: str | None = None,
 ) -> Outlook:
-    """Put together decisions, costs and the ledger of tokens.  `on` names one of the plan's clusters."""
-    cluster = plan.clusters[on] if on else None
+    """Put together decisions, costs and the ledger of tokens.
+
+    `decisions` may be about some of the steps only; `on` names one of the plan's clusters.
+    """
+    cluster, shown = plan.clusters[on] if on else None, {one.step.address for one in decisions}
     bill = Bill(plan, cluster)
     lines = tuple(_line(one, bill, plan) for one in decisions)
     due = {
@@ -142,8 +145,10 @@ def outlook(
         run=plan.run,
         cluster=on,
         steps=lines,
-        gates=tuple(f"{gate.text} at {gate.at} of {gate.stage}" for gate in plan.gates),
-        data=_data(plan, facts),
+        gates=tuple(
+            f"{gate.text} at {gate.at} of {gate.stage}" for gate in plan.gates if gate.stage in shown
+        ),
+        data=_data(plan, facts, shown),
         total=Total(
             flops=sums.flops,
             artifact_bytes=sums.artifact,
@@ -233,9 +238,9 @@ def _side_by_side(address: str, plan: Plan) -> int:
     return plan.groups[max(around, key=len)].turns if around else 1
 
 
-def _data(plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None) -> tuple[Corpus, ...]:
+def _data(plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None, shown: Set[str]) -> tuple[Corpus, ...]:
     found: list[Corpus] = []
-    for account in accounts(plan, facts):
+    for account in accounts(plan, facts, shown):
         passes = account.passes(account.planned)
         readers = tuple(
             Reader(stage=one.stage, planned=one.planned, drawn=one.really) for one in account.entries

@@ -110,6 +110,23 @@ class Drawing:
     def by_address(self) -> dict[str, Node]:
         return {node.address: node for node in self.nodes}
 
+    @cached_property
+    def into(self) -> dict[str, list[Edge]]:
+        """The edges by their target."""
+        found: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.target, []).append(edge)
+        return found
+
+    @cached_property
+    def reads(self) -> dict[str, list[str]]:
+        """The blocks that each block reads, by address."""
+        return {
+            node.address: list(dict.fromkeys(edge.source for edge in self.into.get(node.address, [])))
+            for node in self.nodes
+            if node.kind not in (*LOOPS, "turn")
+        }
+
     @property
     def between(self) -> list[Edge]:
         """The edges whose both ends are drawn."""
@@ -157,3 +174,26 @@ def prefix(address: str) -> str:
 def shape(address: str) -> str:
     """An address whatever the turn: `post[*].judge`."""
     return _NUMBER.sub("[*]", address)
+
+
+def gathered(names: list[str]) -> list[str]:
+    """`run[1].policy, run[2].policy, run[3].policy` as `run[1..3].policy`."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(shape(name), []).append(name)
+    return [_range(pattern, same) for pattern, same in alike.items()]
+
+
+def _range(pattern: str, same: list[str]) -> str:
+    if len(same) == 1:
+        return same[0]
+    indexes = [[int(index[1:-1]) for index in _NUMBER.findall(name)] for name in same]
+    for column in zip(*indexes, strict=True):
+        pattern = pattern.replace("[*]", f"[{_numbers(sorted(set(column)))}]", 1)
+    return pattern
+
+
+def _numbers(values: list[int]) -> str:
+    """`1..3`, or `1,3` where one is left out."""
+    is_whole = len(values) > 1 and values[-1] - values[0] + 1 == len(values)
+    return f"{values[0]}..{values[-1]}" if is_whole else ",".join(map(str, values))

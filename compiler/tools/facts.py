@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from ..graph.attributes import DERIVED
@@ -10,6 +12,7 @@ from ..graph.blocks.calls import Best, Top
 from ..graph.blocks.corpus import Corpus
 from ..graph.blocks.eval import Eval
 from ..graph.blocks.init import Init
+from ..graph.blocks.label import Label
 from ..graph.blocks.load import Load
 from ..graph.blocks.merge import Merge
 from ..graph.blocks.mix import Mix
@@ -26,6 +29,7 @@ from ..graph.lineage import parent
 from ..graph.model import Graph
 from ..graph.phases import Course
 from ..graph.schema import Block
+from ..graph.shares import Place
 from ..graph.sizes import examples, tokens
 from ..graph.values import Fact, Interval, Ref, Timeline, Word
 from ..lint.ledger import Ledger
@@ -48,6 +52,8 @@ def facts(block: Block, graph: Graph) -> Facts:
             return ({"arch": arch.address} if arch else {"path": block.path}) | _params(block, graph)
         case Sample():
             return {"per_prompt": _span(block.per_prompt), "keep": _kept(block.keep)}
+        case Label():
+            return {"by": type(block.by).__name__.lower()}
         case Merge(method=method):
             return {"method": method}
         case Eval(benches=benches):
@@ -77,11 +83,11 @@ def _course(stage: Trained, graph: Graph) -> dict[str, Value]:
         return {"waits": course.of.address, **averaged}
     if course is None:
         return averaged
-    length: dict[str, Value] = {"length": int(course.length.value)} if course.length.dims == TOKENS else {}
+    length = _length(course)
     in_sequences = stage.batch.start.dims == EXAMPLES
     batch = [one.sequences if in_sequences else one.step_tokens for one in course.stretches]
     return {
-        **length,
+        **({"length": length} if length else {}),
         "tokens": course.tokens,
         "context": _moves([one.context for one in course.stretches]),
         "sequences" if in_sequences else "batch": _moves(batch),
@@ -90,8 +96,14 @@ def _course(stage: Trained, graph: Graph) -> dict[str, Value]:
     }
 
 
+def _length(course: Course) -> int | None:
+    """The tokens that were asked for, unless a floor made the stage longer than its last step does."""
+    asked = int(course.length.value) if course.length.dims == TOKENS else 0
+    return asked if course.tokens - asked < course.stretches[-1].step_tokens else None
+
+
 def _moves(values: list[int]) -> Value:
-    changes = sum(before != after for before, after in zip(values, values[1:], strict=False))
+    changes = sum(before != after for before, after in pairwise(values))
     return Moves(values[0], values[-1], changes) if values[0] != values[-1] else values[0]
 
 
@@ -116,18 +128,33 @@ def _share(line: Timeline) -> str:
     if isinstance(line.start, Word):
         return line.start.text
     ends = [line.start, *([line.legs[-1].value] if line.legs else [])]
-    return "→".join(f"{float(one.value * 100):.4g}%" if isinstance(one, Quantity) else str(one) for one in ends)
+    return "→".join(
+        f"{float(one.value * 100):.4g}%" if isinstance(one, Quantity) else str(one) for one in ends
+    )
 
 
 def _size(block: Corpus | Preferences | Prompts, graph: Graph) -> dict[str, Value]:
     found = {"tokens": tokens(block.ref, graph.blocks.get), "examples": examples(block.ref, graph.blocks.get)}
-    return {name: int(size) for name, size in found.items() if isinstance(size, Fraction)}
+    return {name: int(size) for name, size in found.items() if isinstance(size, Fraction) and size >= 1}
 
 
-def passes(graph: Graph) -> dict[str, float]:
-    """How often a corpus is read, by the model that has read it most along its lineage."""
+def read(graph: Graph) -> dict[str, Facts]:
+    """By corpus, the tokens and passes that are drawn of it: by the model whose lineage draws most."""
     ledger = Ledger(graph)
-    along: dict[str, dict[str, Fraction]] = {}
+    drawn = _most(graph, ledger.own)
+    passes = _most(graph, lambda stage: _passes(stage, graph, ledger))
+    return {
+        corpus: {
+            **({"drawn": int(drawn[corpus])} if corpus in drawn else {}),
+            **({"passes": round(float(passes[corpus]), 6)} if corpus in passes else {}),
+        }
+        for corpus in drawn | passes
+    }
+
+
+def _most(graph: Graph, own: Callable[[Trained], Place]) -> Place:
+    """What is read of every corpus along a lineage, by the model that reads most of it."""
+    along: dict[str, Place] = {}
     for address in graph.blocks:
         way: list[str] = []
         at: str | None = address
@@ -138,15 +165,17 @@ def passes(graph: Graph) -> dict[str, float]:
         total = along.get(at or "", {})
         for name in reversed(way):
             block = graph.blocks.get(name)
-            own = _read(block, graph, ledger) if isinstance(block, Trained) else {}
-            total = along[name] = total | {one: total.get(one, Fraction(0)) + more for one, more in own.items()}
-    most: dict[str, Fraction] = {}
+            more = own(block) if isinstance(block, Trained) else {}
+            total = along[name] = total | {
+                one: total.get(one, Fraction(0)) + part for one, part in more.items()
+            }
+    most: Place = {}
     for total in along.values():
         most |= {one: max(amount, most.get(one, amount)) for one, amount in total.items()}
-    return {one: float(amount) for one, amount in most.items()}
+    return most
 
 
-def _read(stage: Trained, graph: Graph, ledger: Ledger) -> dict[str, Fraction]:
+def _passes(stage: Trained, graph: Graph, ledger: Ledger) -> Place:
     """How much of every corpus a stage reads, by the token or by the example."""
     drawn = ledger.own(stage)
     sizes = {corpus: ledger.size(corpus) for corpus in drawn}

@@ -17,9 +17,10 @@ TINY = (
 TINY = TINY.replace("by 10 steps", "by 2 steps").replace("vocab = 384", "vocab = 300")
 WITHOUT = """\
 import sys
+GONE = ("lehr.compiler.front", "lehr.compiler.graph", "lehr.compiler.lint")
 class Gone:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "lark" or name.startswith(("lehr.compiler.front", "lehr.compiler.graph", "lehr.compiler.lint")):
+        if name.split(".")[0] == "lark" or name.startswith(GONE):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Gone())
 from lehr.cli import main

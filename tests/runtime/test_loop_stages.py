@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from lehr.compiler.graph.counts import dense, params
+from lehr.compiler.graph.counts import params
+from lehr.compiler.plan.cost.flops import shape
 from lehr.compiler.plan.model import (
     Arch,
     Continuations,
@@ -114,10 +115,10 @@ def test_a_new_model_is_a_function_of_its_work(tmp_path: Path) -> None:
         init.run(step(InitWork(arch=ARCH, std=0.1, rng=rng)), {}, room(tmp_path / name))
         for name, rng in (("a", 1), ("b", 1), ("c", 2))
     ]
-    assert facts[0] == {"params": params(dense(ARCH))}
+    assert facts[0] == {"params": params(shape(ARCH))}
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in "abc"]
     assert (files[0] == files[1], files[0] == files[2]) == (True, False)
-    assert sum(parameter.numel() for parameter in load(tmp_path / "a").parameters()) == params(dense(ARCH))
+    assert sum(parameter.numel() for parameter in load(tmp_path / "a").parameters()) == params(shape(ARCH))
 
 
 # ---- train: the loss -------------------------------------------------------------------

@@ -1,0 +1,102 @@
+"""Every stage's results on a pipeline of seconds, kept beside the edition of its code.
+
+A stage that comes to other results has to be raised to a new edition, so that old and
+new artifacts never share an address.  Texts are compared to the byte; numbers to one
+part in ten thousand, because machines round differently.
+"""
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipelines import SPEC
+from safetensors.torch import load_file
+
+from lehr.compiler import compile as compile_spec
+from lehr.compiler.plan.model import Plan
+from lehr.runtime.engine.walk import run
+from lehr.runtime.stages.editions import EDITIONS
+from lehr.runtime.store.artifact import Store
+
+GOLDEN = Path(__file__).parent / "golden" / "editions.json"
+SMALL = SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
+
+
+def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
+    """What each kind of step came to: texts as digests, tensors as the mean of their sizes."""
+    found: dict[str, dict[str, Any]] = {}
+    store = Store(root / plan.store)
+    for step in plan.steps:
+        facts, folder = store.facts(step.fingerprint), store.path(step.fingerprint)
+        match step.work.kind:
+            case "corpus":
+                told: Any = facts["sha256"]
+            case "tokenizer":
+                learnt = json.loads((folder / "tokenizer.json").read_text())["model"]
+                told = digest([learnt["vocab"], learnt["merges"]])
+            case "tokenize":
+                told = digest(
+                    [
+                        path.name + sha256(path.read_bytes()).hexdigest()
+                        for path in sorted(folder.glob("*.safetensors"))
+                    ]
+                )
+            case "eval":
+                told = facts["scores"]
+            case "release":
+                told = [sorted(facts["files"]), *sizes(folder)]
+            case _:
+                told = [facts.get("loss"), facts.get("drawn"), *sizes(folder)]
+        found.setdefault(step.work.kind, {})[step.address] = told
+    return found
+
+
+def digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def sizes(folder: Path) -> list[float]:
+    tensors = load_file(folder / "model.safetensors")
+    return [float(tensors[name].double().abs().mean()) for name in sorted(tensors)]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("editions")
+    (folder / "tiny.lehr").write_text(SMALL)
+    plan, _ = compile_spec(str(folder / "tiny.lehr"))
+    assert plan
+    run(plan, root=folder)
+    found = results(plan, folder)
+    if os.environ.get("LEHR_GOLDEN") == "write":
+        GOLDEN.parent.mkdir(exist_ok=True)
+        kept = {kind: {"edition": EDITIONS[kind], "results": told} for kind, told in found.items()}
+        GOLDEN.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    return found
+
+
+@pytest.mark.parametrize("kind", EDITIONS)
+def test_a_stage_comes_to_the_results_of_its_edition(kind: str, ran: dict[str, dict[str, Any]]):
+    kept = json.loads(GOLDEN.read_text())[kind]
+    assert kept["edition"] == EDITIONS[kind], "write the results of the new edition: LEHR_GOLDEN=write"
+    assert same(ran[kind], kept["results"]), (
+        f"`{kind}` comes to other results: raise its edition in runtime/stages/editions.py, then LEHR_GOLDEN=write"
+    )
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float):
+        return one == pytest.approx(other, rel=1e-4, abs=1e-7)
+    return one == other
+
+
+def test_another_result_is_noticed(ran: dict[str, dict[str, Any]]):
+    last = ran["train"]["last"]
+    assert not same([last[0] * 1.001, *last[1:]], last)
