@@ -101,7 +101,8 @@ def _course(line: Line) -> Iterator[str]:
     """A stage's phases, learning rate, average and checkpoints."""
     if not line.phases or _TURN.match(line.address):
         return
-    rows, done = [("steps", "context", "sequences", "tokens", "shares")], 0
+    shares = "shares" if any(one.shares for one in line.phases) else ""
+    rows, done = [("steps", "context", "sequences", "tokens", shares)], 0
     for one in line.phases:
         span = f"{digits(done + 1)} – {digits(done + one.steps)}"
         shares = "  ".join(f"{name} {share}" for name, share in one.shares.items())
@@ -109,7 +110,8 @@ def _course(line: Line) -> Iterator[str]:
         done += one.steps
     wide = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
-        yield "  ".join([*(cell.rjust(width) for cell, width in zip(row, wide, strict=False)), row[4]])
+        cells = [cell.rjust(width) for cell, width in zip(row, wide, strict=False)]
+        yield "  ".join([*cells, row[4]]).rstrip()
     yield f"lr: {line.lr}"
     if line.averaged:
         first = digits(line.averaged[0])
@@ -141,7 +143,7 @@ def _data(found: Outlook) -> Iterator[str]:
 def _drawn(one: Corpus) -> str:
     told = f"{amount(one.planned):>7} tokens"
     if one.passes is not None and one.size:
-        told += f"  {one.passes:5.2f} passes of {amount(one.size)}"
+        told += f"  {one.passes:5.2f} passes over {amount(one.size)}"
         if one.documents:
             told += f", {amount(one.planned * one.documents / one.size)} documents"
     if one.drawn is not None:

@@ -34,6 +34,8 @@ class Account:
     tokens: int | None
     documents: int | None
     entries: tuple[Drawn, ...]
+    lineage: Fraction
+    """Tokens that are drawn for the one model that sees most of the corpus, its forebears' included."""
 
     @property
     def planned(self) -> Fraction:
@@ -44,9 +46,10 @@ class Account:
         known = [one.really for one in self.entries if one.really is not None]
         return sum(known) if known else None
 
-    def passes(self, tokens: Fraction | int) -> Fraction | None:
-        """How often some tokens go over the corpus."""
-        return Fraction(tokens) / self.tokens if self.tokens else None
+    @property
+    def passes(self) -> Fraction | None:
+        """How often the model that sees most of the corpus goes over it; None where its size is not known."""
+        return self.lineage / self.tokens if self.tokens else None
 
     def documents_in(self, tokens: Fraction | int) -> Fraction | None:
         """How many documents some tokens are, each as long as the mean."""
@@ -90,4 +93,13 @@ def _account(
     size = plan.sizes.get(corpus)
     tokens = counted.get("tokens") or (size.tokens if size else None)
     documents = counted.get("documents") or (size.documents if size else None)
-    return Account(corpus, tokens, documents, entries)
+    return Account(corpus, tokens, documents, entries, _along_a_lineage(plan, entries))
+
+
+def _along_a_lineage(plan: Plan, entries: tuple[Drawn, ...]) -> Fraction:
+    own = {one.stage: one.planned for one in entries}
+    seen: dict[str, Fraction] = {}
+    for step in plan.steps:  # each comes after its model
+        before = seen.get(step.inputs.get("model", ""), Fraction(0))
+        seen[step.address] = before + own.get(step.address, 0)
+    return max(seen.values(), default=Fraction(0))

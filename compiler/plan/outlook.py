@@ -241,7 +241,7 @@ def _side_by_side(address: str, plan: Plan) -> int:
 def _data(plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None, shown: Set[str]) -> tuple[Corpus, ...]:
     found: list[Corpus] = []
     for account in accounts(plan, facts, shown):
-        passes = account.passes(account.planned)
+        passes = account.passes
         readers = tuple(
             Reader(stage=one.stage, planned=one.planned, drawn=one.really) for one in account.entries
         )

@@ -218,4 +218,16 @@ def test_mean_of_moving_shares_is_what_the_ledger_plans(llama: Plan):
     drawn = {one.corpus: one for one in accounts(llama)}
     tokens = sum(llama.step(name).work.tokens for name in ("pretrain", "long_context", "anneal"))
     assert sum((one.planned for one in drawn.values()), Fraction(0)) == tokens
-    assert float(drawn["code"].passes(drawn["code"].planned) or 0) == pytest.approx(1.71, abs=0.01)
+    assert float(drawn["code"].passes or 0) == pytest.approx(1.71, abs=0.01)
+
+
+def test_passes_are_those_of_one_models_lineage():
+    """AFM's teacher and its student's parent each draw 6.3T of their own."""
+    from lehr.compiler.plan.ledger import accounts
+
+    plan, _ = compile_spec("specs/afm.lehr")
+    assert plan
+    web = next(one for one in accounts(plan) if one.corpus == "web")
+    apart = {one.stage: one.planned for one in web.entries}
+    assert web.lineage == web.planned - apart["teacher_core"]
+    assert web.passes == web.lineage / 5_200_000_000_000
