@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ TINY = (
 TINY = TINY.replace("by 10 steps", "by 2 steps").replace("vocab = 384", "vocab = 300")
 WITHOUT = """\
 import sys
+from fractions import Fraction
 GONE = ("lehr.compiler.front", "lehr.compiler.graph", "lehr.compiler.lint")
 class Gone:
     def find_spec(self, name, path=None, target=None):
@@ -94,3 +96,14 @@ def test_a_plan_of_what_has_no_stage_is_refused_by_name_and_place(tmp_path: Path
     assert "error[RUN103]: this version of Lehr does not run `sft` yet" in found.stderr
     assert "sft taught" in found.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_was_drawn_stands_beside_what_was_planned(made: Path):
+    found = json.loads(go(made, "plan", "tiny.lehr", "--format", "json").stdout)
+    assert {one["corpus"] for one in found["data"]} == {"skills", "gold"}
+    for one in found["data"]:
+        for reader in one["readers"]:
+            assert abs(reader["drawn"] - float(Fraction(reader["planned"]))) <= 3 * 64
+    steps = {line["address"]: line for line in found["steps"]}
+    assert sum(one["drawn"] for one in found["data"]) == steps["grown"]["tokens"] + steps["last"]["tokens"]
+    assert "drawn of" in go(made, "plan", "tiny.lehr").stdout

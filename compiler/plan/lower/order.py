@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
 
 
 def run_order(inputs: Mapping[str, Mapping[str, str]], rank: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Addresses so that each comes after its inputs; where there is a choice, the lower rank goes first."""
-    import networkx
+    """Addresses so that each comes after its inputs; where there is a choice, the lower rank goes first.
 
-    graph: networkx.DiGraph[str] = networkx.DiGraph()
-    for address, roles in inputs.items():
-        graph.add_node(address)
-        graph.add_edges_from((needed, address) for needed in roles.values())
-
-    def place(address: str) -> tuple[int, ...]:
-        return rank[address]
-
-    return list(networkx.lexicographical_topological_sort(graph, key=place))
+    Of equal ranks, the one that was drafted first does.
+    """
+    sorter = TopologicalSorter({address: roles.values() for address, roles in inputs.items()})
+    sorter.prepare()
+    order: list[str] = []
+    places = {address: place for place, address in enumerate(inputs)}
+    ready: list[tuple[tuple[int, ...], int, str]] = []
+    while sorter.is_active():
+        for address in sorter.get_ready():
+            heappush(ready, (rank[address], places[address], address))
+        first = heappop(ready)[-1]
+        order.append(first)
+        sorter.done(first)
+    return order
