@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,5 +183,5 @@ def planned(path: str, settings: tuple[str, ...], color: str, profile: str = "fu
         plan, letters = compile_spec(path, settings, profile, EDITIONS)
     except OSError as error:
         raise no_such(path, error) from None
-    show_letters([one for one in letters if one.severity is not Severity.NOTE], color)
+    show_letters([one for one in letters if one.severity is not Severity.NOTE], color, sys.stderr)
     return plan

@@ -162,7 +162,7 @@ def test_no_configuration_makes_a_plan_of_what_leaves_none(lehr, spec: Path, tmp
     (tmp_path / "pyproject.toml").write_text(CONFIG.format(lint=lint))
     for verb in ("check", "plan"):
         found = lehr(verb, "recipe.lehr")
-        assert (found.returncode, "error[SCH101]" in found.stdout) == (1, True)
+        assert (found.returncode, "error[SCH101]" in (found.stdout + found.stderr)) == (1, True)
 
 
 def test_watching_checks_again_when_a_file_changes(spec: Path, tmp_path: Path):

@@ -18,7 +18,6 @@ TINY = (
 TINY = TINY.replace("by 10 steps", "by 2 steps").replace("vocab = 384", "vocab = 300")
 WITHOUT = """\
 import sys
-from fractions import Fraction
 GONE = ("lehr.compiler.front", "lehr.compiler.graph", "lehr.compiler.lint")
 class Gone:
     def find_spec(self, name, path=None, target=None):
