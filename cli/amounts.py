@@ -39,3 +39,11 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 step`, `40 steps`."""
     return f"{digits(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def binary(number: int) -> str:
+    """`128k` for 131 072 tokens, `4Mi` for 4 194 304: as contexts and batches are written."""
+    for size, prefix in ((2**20, "Mi"), (2**10, "k")):
+        if number >= size:
+            return f"{number / size:.4g}{prefix}"
+    return str(number)

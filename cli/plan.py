@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from .options import (
     settings,
     show_letters,
     spec_files,
+    writes_unicode,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +43,11 @@ NOTHING, FAULTS, DUE = 0, 1, 4
 @click.option("--force", multiple=True, metavar="STEP", help="As if this step had to run again.")
 @selection
 @click.option("--all", "everything", is_flag=True, help="List every turn of every loop.")
-@click.option("-o", "output", type=click.Path(dir_okay=False), help="Write the plan as JSON to this file.")
+@click.option("--timeline", "drawn", is_flag=True, help="Draw context, batch, rate and mix along the tokens.")
+@click.option("--of", "model", default="", metavar="MODEL", help="With --timeline: up to this model.")
+@click.option(
+    "-o", "output", type=click.Path(dir_okay=False), help="Write the plan as JSON, or the timeline as SVG."
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there is something to do.")
 @click.pass_context
 def verb(
@@ -57,6 +63,8 @@ def verb(
     wanted: tuple[str, ...],
     exclude: tuple[str, ...],
     everything: bool,
+    drawn: bool,
+    model: str,
     output: str | None,
     exit_code: bool,
 ) -> None:
@@ -74,6 +82,9 @@ def verb(
     current = planned(path, settings, color, profile)
     if current is None:
         ctx.exit(FAULTS)
+    if drawn:
+        _draw(current, model, output)
+        ctx.exit(NOTHING)
     _known_cluster(current, cluster, fit)
     plan = settled(current, forced)
     decisions = compare(plan, current=current, force=forced)
@@ -83,7 +94,7 @@ def verb(
         decisions = [one for one in decisions if one.step.address in shown]
     found = outlook(plan, decisions, path, facts(plan), cluster)
     if output:
-        _write(output, to_save(plan))
+        _write(output, to_save(plan).model_dump_json(indent=2) + "\n")
     if fit and cluster:
         click.echo(show_fit(plan, cluster))
     elif form == "json":
@@ -98,6 +109,27 @@ def verb(
         ctx.exit(FAULTS)
     due = any(decision.action in ("run", "again") for decision in decisions)
     ctx.exit(DUE if exit_code and due else NOTHING)
+
+
+def _draw(plan: Plan, model: str, output: str | None) -> None:
+    """The timeline, in the terminal or as a file."""
+    from ..compiler.diagnostics.nearest import nearest
+    from ..compiler.plan.timeline import timeline
+    from .show_timeline import show_timeline
+    from .timeline_svg import svg
+
+    try:
+        line = timeline(plan, model)
+    except KeyError:
+        close = nearest(model, [step.address for step in plan.steps])
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        raise click.UsageError(f"`{model}` is no model that a stage here trains{hint}") from None
+    if output:
+        _write(output, svg(line, plan.pipeline))
+        click.echo(f"Written to {output}.", err=True)
+    else:
+        wide = shutil.get_terminal_size((110, 24)).columns
+        click.echo(show_timeline(line, max(60, min(wide, 200)), writes_unicode()))
 
 
 def _known_cluster(plan: Plan, cluster: str | None, fit: bool) -> None:
@@ -151,11 +183,11 @@ def _show_faults(found: Outlook, color: str, plan: Plan) -> bool:
     return bool(faults)
 
 
-def _write(output: str, plan: Plan) -> None:
+def _write(output: str, text: str) -> None:
     from ..runtime.store.atomic import write_bytes
 
     try:
-        write_bytes(Path(output), (plan.model_dump_json(indent=2) + "\n").encode())
+        write_bytes(Path(output), text.encode())
     except OSError as error:
         raise click.UsageError(f"cannot write {output}: {(error.strerror or str(error)).lower()}") from None
 

@@ -18,13 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
-from ...compiler.plan.model import Phase, Step, TrainWork
+from ...compiler.plan.model import Phase, Step, TrainWork, rate
 from ..errors import Interrupted, StageError
 from ..parts.data.feed import Batch, Feed
 from ..parts.model.decoder import Decoder
 from ..parts.optim.adamw import adamw, load_state, state_tensors
 from ..parts.optim.average import Average
-from ..parts.optim.schedule import rate
 from .room import Facts, Room
 
 Loss = Callable[[Decoder, Batch, Phase], Tensor]

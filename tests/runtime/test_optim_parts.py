@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from lehr.compiler.plan.model import AdamW, Segment
+from lehr.compiler.plan.model import AdamW, Segment, rate
 from lehr.runtime.parts.optim.adamw import adamw, load_state, state_tensors
 from lehr.runtime.parts.optim.average import Average
-from lehr.runtime.parts.optim.schedule import rate
 
 SETTINGS = AdamW(betas=(0.8, 0.9), eps=1e-6, decay=0.1, clip=None)
 

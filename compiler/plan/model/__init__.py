@@ -8,7 +8,7 @@ writes it in `lower`; the runtime's engine walks it.  Start reading at `plan`.
 
 from .arch import Arch, Experts, RopeScaling
 from .base import Exact, Folder, Frozen, Work
-from .course import AdamW, Average, Checkpoint, Curve, Layout, Leg, Open, Phase, Segment, Share
+from .course import AdamW, Average, Checkpoint, Curve, Layout, Leg, Open, Phase, Segment, Share, rate
 from .data import (
     Builtin,
     Checker,
@@ -163,4 +163,5 @@ __all__ = [
     "UpcycleWork",
     "Work",
     "World",
+    "rate",
 ]
