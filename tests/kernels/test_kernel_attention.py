@@ -1,5 +1,7 @@
 """Attention: whichever way the door takes, it agrees with the reference, forward and backward."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -18,9 +20,10 @@ def drawn(rows: int, heads: int, groups: int, length: int, size: int = 8) -> tup
     )
 
 
-def agree(packing: Packing, documents_BT: Tensor, heads: int = 4, groups: int = 2) -> None:
+def agree(packing: Packing, documents_BT: Tensor, heads: int = 4, groups: int = 2, **features: Any) -> None:
     inputs = drawn(documents_BT.shape[0], heads, groups, documents_BT.shape[1])
-    ours, theirs = attention(*inputs, packing), reference.attention(*inputs, documents_BT)
+    ours = attention(*inputs, packing, **features)
+    theirs = reference.attention(*inputs, documents_BT, **features)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
     upstream = torch.randn_like(theirs)
     ours_back = torch.autograd.grad(ours, inputs, upstream)
@@ -80,3 +83,43 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         attention(q[:, :3], k, v, Packing())
     with pytest.raises(ValueError, match="shapes do not fit"):
         attention(q, k, v[:, :, :8], Packing())
+
+
+FEATURES = [
+    {"scale": 0.3},
+    {"window": 1},
+    {"window": 4},
+    {"window": 400},
+    {"cap": 2.0},
+    {"scale": 0.3, "window": 3, "cap": 1.5},
+]
+
+
+@pytest.mark.parametrize("features", FEATURES, ids=str)
+@pytest.mark.parametrize("documents_BT", [ONE, SHORT, LONG], ids=["one a row", "short", "long"])
+def test_scale_window_and_cap_agree_with_the_reference(
+    documents_BT: Tensor, features: dict[str, Any]
+) -> None:
+    agree(Packing.of(documents_BT), documents_BT, **features)
+
+
+@pytest.mark.parametrize("features", FEATURES, ids=str)
+def test_decoding_sees_the_same_window_scale_and_cap(features: dict[str, Any]) -> None:
+    q, k, v = drawn(2, 4, 2, 9)
+    whole = attention(q, k, v, Packing(), **features)
+    last = decode(q[:, :, 8:], k, v, **features)
+    torch.testing.assert_close(last, whole[:, :, 8:], rtol=0, atol=1e-12)
+
+
+def test_a_window_is_what_transformers_calls_one() -> None:
+    masking_utils = pytest.importorskip("transformers.masking_utils")
+    inside = masking_utils.sliding_window_causal_mask_function(4)
+    here_TT = torch.arange(9)[:, None], torch.arange(9)[None, :]
+    torch.testing.assert_close(reference.visible(ONE, 4)[0, 0], inside(0, 0, *here_TT))
+
+
+@pytest.mark.parametrize("wrong", [{"window": 0}, {"cap": 0.0}, {"cap": float("nan")}], ids=str)
+def test_a_window_or_cap_that_shows_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    q, k, v = drawn(2, 4, 2, 9)
+    with pytest.raises(ValueError, match=r"it counts|it is larger"):
+        attention(q, k, v, Packing(), **wrong)
