@@ -3,6 +3,7 @@
     LehrError
     ├── Refusal            nothing was started (exit 2)
     ├── StageError         a stage failed; what was finished is kept (exit 5)
+    ├── Held               a gate was not met; the stage waits (exit 6)
     └── Interrupted        someone asked to stop; state is saved (exit 130)
 
 Each is a letter like a compiler diagnostic: a code of the RUN family, a headline
@@ -40,6 +41,10 @@ class Refusal(LehrError):
 
 class StageError(LehrError):
     exit_code = 5
+
+
+class Held(LehrError):
+    exit_code = 6
 
 
 class Interrupted(LehrError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ class StepRoom:
     @property
     def stopping(self) -> bool:
         return self.interrupts.asked is not None
+
+    def gate(self, done: int, model: Any, save: Callable[[], None]) -> None:
+        """No gate stands inside a stage yet."""
 
 
 def checkpoints_of(run: Path, step: Step, journal: Journal) -> CheckpointFolder:

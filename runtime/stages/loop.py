@@ -58,6 +58,7 @@ class Loop:
         for phase, start, end in _left(self.work.phases, self.done):
             self.room.say("phase", step=start, **_told(phase))
             for _ in range(start, end):
+                self.room.gate(self.done, self.model, self._save)
                 watch.saw(self._advance(phase), phase)
                 self._rest()
         self._finish()
@@ -116,6 +117,9 @@ class Loop:
     # ---- state -------------------------------------------------------------------------
 
     def _save(self) -> None:
+        """Keep the state, unless this very one is kept: a gate may ask for it at every start."""
+        if self.saved == self.done:
+            return
         tensors = {f"weights.{name}": tensor.detach() for name, tensor in self.model.named_parameters()}
         tensors |= state_tensors(self.optimizer, self.model)
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.tensors().items()}

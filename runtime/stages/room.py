@@ -9,7 +9,7 @@ into an artifact when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,4 +45,11 @@ class Room(Protocol):
     @property
     def stopping(self) -> bool:
         """True once someone asked to stop: save, then raise `Interrupted`."""
+        ...
+
+    def gate(self, done: int, model: Any, save: Callable[[], None]) -> None:
+        """Before the step that follows `done` of them: measure what the plan's gates ask of the model here.
+
+        Where one asks, the state is first saved by `save`; where one is not met, this raises `Held`.
+        """
         ...
