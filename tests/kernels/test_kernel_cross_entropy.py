@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lehr.kernels.cross_entropy import reference
-from lehr.kernels.cross_entropy.op import cross_entropy
+from lehr.kernels.cross_entropy.op import cross_entropy, log_probs
 
 
 def drawn(tokens: int, width: int = 6, vocab: int = 11) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -18,11 +18,12 @@ def drawn(tokens: int, width: int = 6, vocab: int = 11) -> tuple[torch.Tensor, t
     return hidden_ND, unembedding_VD, labels_N
 
 
+@pytest.mark.parametrize("kinds", [{}, {"cap": 3.0}, {"z_loss": 1e-2}, {"cap": 2.0, "z_loss": 0.1}], ids=str)
 @pytest.mark.parametrize("tokens", [1, 7, 300, 1000])
-def test_the_door_agrees_with_the_reference(tokens: int) -> None:
+def test_the_door_agrees_with_the_reference(tokens: int, kinds: dict[str, float]) -> None:
     hidden_ND, unembedding_VD, labels_N = drawn(tokens)
-    ours = cross_entropy(hidden_ND, unembedding_VD, labels_N)
-    theirs = reference.cross_entropy(hidden_ND, unembedding_VD, labels_N)
+    ours = cross_entropy(hidden_ND, unembedding_VD, labels_N, **kinds)
+    theirs = reference.cross_entropy(hidden_ND, unembedding_VD, labels_N, **kinds)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
     wanted = (hidden_ND, unembedding_VD)
     torch.testing.assert_close(
@@ -71,3 +72,11 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     hidden_ND, unembedding_VD, labels_N = drawn(9)
     with pytest.raises(ValueError, match="shapes do not fit"):
         cross_entropy(hidden_ND, unembedding_VD, labels_N[:8])
+
+
+@pytest.mark.parametrize("cap", [None, 3.0])
+def test_log_probabilities_agree_with_the_reference(cap: float | None) -> None:
+    drawn_at = drawn(40)
+    ours, theirs = log_probs(*drawn_at, cap=cap), reference.log_probs(*drawn_at, cap=cap)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    assert (ours == 0).tolist() == (drawn_at[2] == -100).tolist()

@@ -17,5 +17,5 @@ def next_token(model: Decoder, batch: Batch, phase: Phase) -> Tensor:
     """Mean of -log p(next token) over every token of the batch that has a successor in its document."""
     hidden_BTD = model.hidden(batch.tokens_BT, batch.documents_BT, phase.rope)
     labels_N = batch.labels_BT.flatten()
-    total = cross_entropy(hidden_BTD.flatten(0, 1), model.unembedding, labels_N, IGNORED)
+    total = cross_entropy(hidden_BTD.flatten(0, 1), model.unembedding, labels_N, ignore=IGNORED)
     return total / (labels_N != IGNORED).sum()
