@@ -29,7 +29,7 @@ class Taint:
     def __init__(self, graph: Graph, order: list[str]) -> None:
         self._files = {
             name: found
-            for name, found in ((one, _file(block)) for one, block in graph.blocks.items())
+            for name, found in ((one, questions(block)) for one, block in graph.blocks.items())
             if found
         }
         self._found: dict[str, dict[str, Way]] = {}
@@ -76,7 +76,7 @@ def _cleaned(block: Block) -> set[str]:
     return {ref.address for step in steps for ref in step.against}
 
 
-def _file(block: Block) -> str:
+def questions(block: Block) -> str:
     """The file of a bench's questions."""
     suite: Any = getattr(block, "suite", None)
     if isinstance(suite, MultipleChoice):

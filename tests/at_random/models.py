@@ -137,7 +137,9 @@ class Models(Texts):
             fields = {"kind": "adamw", "betas": "[0.9, 0.98]", "eps": "1e-8", "decay": "0.05", "clip": "1.0"}
             block.inner.append(Block("optimizer", fields=self.some(fields, 0.7)))
         if self.coin(0.2):
-            fields = self.some({"dp": "8", "tp": "2", "cp": "2", "pp": "2", "ep": "1"}, 0.7)
+            fields = self.some(
+                {"dp": "8", "tp": "2", "cp": "2", "pp": "2", "ep": "1", "utilisation": "40%"}, 0.7
+            )
             block.inner.append(Block("parallel", fields=fields))
 
     def stage(

@@ -103,13 +103,7 @@ class Start:
                     },
                     0.6,
                 ),
-                inner=[
-                    Block(
-                        "mesh", fields={"dp": "4", "tp": "2"} | self.some({"cp": "1", "pp": "2", "ep": "1"})
-                    )
-                ]
-                if self.coin()
-                else [],
+                inner=[self.mesh({"context": "4k"}), self.mesh({})] if self.coin() else [],
             )
         self.optimizer = ""
         if self.coin():
@@ -122,3 +116,7 @@ class Start:
                     0.7,
                 ),
             )
+
+    def mesh(self, fields: dict[str, str]) -> Block:
+        more = {"cp": "1", "pp": "2", "ep": "1", "utilisation": "41%"}
+        return Block("mesh", fields={"dp": "4", "tp": "2"} | fields | self.some(more))

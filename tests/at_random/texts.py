@@ -32,7 +32,14 @@ class Texts(Start):
                 "synthetic(seed: 3)",
             )
             fields = {"source": source, "tokens": f"{self.random.randint(40, 90)}T"}
-            fields |= self.some({"text": '"body"', "license": '"CC-BY-4.0"', "examples": "9B"})
+            fields |= self.some(
+                {
+                    "text": '"body"',
+                    "license": '"CC-BY-4.0"',
+                    "examples": "9B",
+                    "manifest": '"data/counts.json"',
+                }
+            )
             name = self.name("corpus")
             if self.coin(0.4):
                 fields["contains"] = f"[{self.benches[0]}]"

@@ -63,6 +63,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "templates").mkdir()
     (folder / "templates/plain.jinja").write_text("{% for m in messages %}{{ m.content }}<|end|>{% endfor %}")
     (folder / "templates/chat.jinja").write_text(CHAT)
+    (folder / "data").mkdir()
+    counted = {"tokens": 8_000_000, "documents": 20_000, "shortest": 64, "longest": 8192, "benches": ["sums"]}
+    (folder / "data/forum.json").write_text(json.dumps(counted))
+    (folder / "data/pages.json").write_text(json.dumps({"benches": ["data/quiz.jsonl", "mmlu", 7]}))
+    (folder / "data/torn.json").write_text('{"tokens": 8_0')
     thoughts = CHAT.replace("{{ m", "<think>\n\n</think>{{ m")
     (folder / "templates/thinks-nothing.jinja").write_text(thoughts)
     shutil.copytree(ROOT / "specs/lib", folder / "lib")

@@ -84,6 +84,7 @@ COSMETIC: dict[str, dict[str, str]] = {
         "lengths": "1k..2k",
         "license": '"MIT"',
         "contains": "[bench]",
+        "manifest": '"data/counts.json"',
     },
     "optimizer": {"kind": "adamw"},
     "cluster": {

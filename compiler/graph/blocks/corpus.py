@@ -35,3 +35,8 @@ class Corpus(Block):
     contains: Annotated[tuple[Ref, ...], Holds(refers=("bench",), many=True)] = Field(
         (), description="Benches whose questions are known to be in it."
     )
+    manifest: Annotated[str, Holds(text=True)] = Field(
+        "",
+        description="A JSON file beside the data that tells what is in it: `tokens`, `documents`, `shortest`, "
+        "`longest`, `benches`. What the block says is held against it.",
+    )

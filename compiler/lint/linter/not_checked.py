@@ -1,5 +1,6 @@
 """LNT301 not-checked."""
 
+from ...graph.blocks.corpus import Corpus
 from ...graph.blocks.load import Load
 from ...graph.blocks.template import Template
 from ...graph.blocks.tokenizer import Tokenizer
@@ -13,8 +14,8 @@ def not_checked(block: Block, spec: Spec) -> Findings:
     """A file that a spec points to and that is not there.
 
     ## What it finds
-    A loaded model's folder, a ready tokenizer or a chat template that does not lie where the spec
-    says, seen from the working folder.
+    A loaded model's folder, a ready tokenizer, a chat template or a corpus's manifest that does not
+    lie where the spec says, seen from the working folder.
 
     ## Why it matters
     Sizes, positions, control tokens and loss masks are read from such files. Where they are missing,
@@ -42,5 +43,7 @@ def _file(block: Block) -> tuple[str, str]:
             return "path", path
         case Tokenizer(source=path) | Template(source=path):
             return "source", path
+        case Corpus(manifest=path):
+            return "manifest", path
         case _:
             return "", ""
