@@ -64,13 +64,19 @@ def chosen(
 
 def only(plan: Plan, addresses: Set[str]) -> Plan:
     """The plan of some steps and of all that they need; gates of other steps are left out."""
-    needed: set[str] = set()
-    for step in reversed(plan.steps):
-        if step.address in addresses or step.address in needed:
-            needed |= {step.address, *step.inputs.values()}
-    steps = tuple(step for step in plan.steps if step.address in needed)
+    needed = _with_inputs(plan, addresses)
     gates = tuple(gate for gate in plan.gates if gate.stage in needed)
+    needed = _with_inputs(plan, needed.union(*(gate.before | gate.scores for gate in gates)))
+    steps = tuple(step for step in plan.steps if step.address in needed)
     return plan.model_copy(update={"steps": steps, "gates": gates})
+
+
+def _with_inputs(plan: Plan, addresses: Set[str]) -> set[str]:
+    needed = set(addresses)
+    for step in reversed(plan.steps):
+        if step.address in needed:
+            needed |= set(step.inputs.values())
+    return needed
 
 
 def facts(plan: Plan, root: Path = Path()) -> dict[str, dict[str, Any]]:

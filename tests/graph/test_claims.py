@@ -95,7 +95,8 @@ def test_gates_and_claims_about_scores_go_into_the_plan(journey):
     assert isinstance(gate.right, Formula)
     required, claimed = lower(view.graph, "full", view.claims).gates
     assert (required.stage, required.at, required.op) == ("other", "end", "<=")
-    assert required.left.model_dump() == {"kind": "measure", "model": "other", "bench": "reads"}
+    measured = {"kind": "measure", "model": "other", "bench": "reads", "step": "reads(other)"}
+    assert required.left.model_dump() == measured
     assert required.right.op == "*"
     assert (claimed.stage, claimed.op, claimed.within) == ("other", "<", Fraction(1, 100))
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ..schema import Block, Holds
-from .calls import ExactMatch, MultipleChoice, Needle, Perplexity, Preference
+from .calls import ExactMatch, Harness, MultipleChoice, Needle, Perplexity, Preference
 
 
 class Bench(Block):
@@ -14,8 +14,8 @@ class Bench(Block):
     kind: ClassVar[str] = "bench"
 
     suite: Annotated[
-        Perplexity | ExactMatch | MultipleChoice | Needle | Preference,
-        Holds(calls=("perplexity", "exact_match", "multiple_choice", "needle", "preference")),
+        Perplexity | ExactMatch | MultipleChoice | Needle | Preference | Harness,
+        Holds(calls=("perplexity", "exact_match", "multiple_choice", "needle", "preference", "harness")),
     ] = Field(description="What is measured.")
     context: Annotated[int | None, Holds(kind="context")] = Field(
         None,

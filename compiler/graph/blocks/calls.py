@@ -77,17 +77,40 @@ class MultipleChoice(Schema):
 
 
 class Needle(Schema):
-    """Share of hidden sentences that are found again, over lengths up to the bench's context."""
+    """Share of hidden sentences that are found again, at every length and depth."""
 
     depths: Annotated[int, Holds(kind="count")] = Field(
-        10, description="Places at which one is hidden.", ge=1
+        10, description="Places at which one is hidden, from the beginning to the end.", ge=1
+    )
+    lengths: Annotated[int, Holds(kind="count")] = Field(
+        4, description="Lengths that are tried: the bench's context, half of it, a quarter …", ge=1
+    )
+    corpus: Annotated[Ref | None, Holds(refers=TEXTS)] = Field(
+        None, description="Whose held-out part is the haystack. Default: generated sentences."
     )
 
 
 class Preference(Schema):
-    """Share of held-out pairs in which a judge prefers what people chose."""
+    """Share of held-out pairs in which the chosen answer is likelier than the rejected one."""
 
-    data: Annotated[Ref, Holds(refers=("preferences", "label"))] = Field(description="The pairs.")
+    data: Annotated[Ref | str, Holds(refers=("preferences", "label"), text=True)] = Field(
+        description="The pairs, or a file of them as JSON lines."
+    )
+
+
+class Harness(Schema):
+    """A task of lm-evaluation-harness, from a folder of yours (an optional extra)."""
+
+    task: Annotated[str, Holds(text=True)] = Field(description="The task's name, as its file says it.")
+    folder: Annotated[str, Holds(text=True)] = Field(
+        description="Where the tasks' files and their data lie; nothing is downloaded."
+    )
+    shots: Annotated[int | None, Holds(kind="count")] = Field(
+        None, description="Solved examples before each question. Default: as the task says."
+    )
+    limit: Annotated[int | None, Holds(kind="examples")] = Field(
+        None, description="Questions asked at most. Default: all."
+    )
 
 
 # ---- curation ------------------------------------------------------------------------
@@ -262,6 +285,7 @@ CALLS: dict[str, type[Schema]] = {
     "multiple_choice": MultipleChoice,
     "needle": Needle,
     "preference": Preference,
+    "harness": Harness,
     "exact": Exact,
     "minhash": Minhash,
     "lines": Lines,

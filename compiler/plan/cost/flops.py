@@ -130,7 +130,7 @@ def measuring(work: model.EvalWork, arch: model.Arch) -> Fraction:
             case model.ExactMatch(questions=questions, max_new=context):
                 tokens = questions * context
             case model.Needle(context=context, depths=depths):
-                tokens = context * depths
+                tokens = 2 * context * depths  # as many again at its half, its quarter … together
             case _:
                 continue
         total += tokens * sum(forward(arch, context))

@@ -32,7 +32,7 @@ from .. import model
 from ..fingerprint import fingerprint
 from . import after, data, models
 from .cluster import cluster, layout
-from .drafts import Drafts
+from .drafts import Drafts, origin
 from .gates import gates
 from .order import run_order
 from .trained import trained
@@ -53,15 +53,15 @@ def lower(
     drafts = Drafts(graph, editions or {})
     for block in graph.blocks.values():
         _draft(drafts, block)
-    name, measured = graph.pipeline.address, gates(graph, claims)
+    name, asked = graph.pipeline.address, gates(drafts, claims)
     return model.Plan(
         lehr=version("lehr"),
         pipeline=name,
         profile=profile,
         run=graph.pipeline.runs or f"runs/{name}/{profile}",
         store=graph.pipeline.store,
-        steps=tuple(_steps(drafts)),
-        gates=measured,
+        steps=tuple(_steps(drafts, asked)),
+        gates=asked,
         benches={one: after.bench(drafts, drafts.block(one, Bench)) for one in _measured(graph, claims)},
         groups={one: model.Group(word=loop.word, turns=loop.turns) for one, loop in graph.loops.items()},
         sizes={name: found for name, block in graph.blocks.items() if (found := data.size(graph, block))},
@@ -86,12 +86,19 @@ def _draft(drafts: Drafts, block: Block) -> None:
             pass
 
 
-def _steps(drafts: Drafts) -> list[model.Step]:
-    """The drafts in an order in which they can be run, with their fingerprints."""
+def _steps(drafts: Drafts, asked: Sequence[model.Gate]) -> list[model.Step]:
+    """The drafts in an order in which they can be run, with their fingerprints.
+
+    A stage begins when what its gates read on the way is there, and what follows it waits for its scores.
+    """
     found = drafts.found
-    order = run_order(
-        {name: d.inputs for name, d in found.items()}, {name: d.rank for name, d in found.items()}
-    )
+    needs = {name: {*draft.inputs.values()} for name, draft in found.items()}
+    measuring = {one for gate in asked for one in gate.scores}
+    for gate in asked:
+        needs[gate.stage] |= gate.before
+        for name in needs.keys() - measuring:
+            needs[name] |= gate.scores if gate.stage in needs[name] else set()
+    order = run_order(needs, {name: draft.rank for name, draft in found.items()})
     prints: dict[str, str] = {}
     for name in order:
         prints[name] = fingerprint(
@@ -105,15 +112,10 @@ def _steps(drafts: Drafts) -> list[model.Step]:
             work=found[name].work,
             checkpoint=found[name].checkpoint,
             layout=layout(getattr(found[name].block, "parallel", None)),
-            origin=_origin(found[name].block),
+            origin=origin(found[name].block.header),
         )
         for name in order
     ]
-
-
-def _origin(block: Block) -> model.Origin:
-    span = block.header
-    return model.Origin(path=span.source.path, line=span.line, column=span.column)
 
 
 def _measured(graph: Graph, claims: Sequence[Claim]) -> list[str]:

@@ -13,6 +13,8 @@ from .. import files, model
 from .data import dataset, one_model, template, tokenizer, tokens
 from .drafts import Drafts
 
+# ---- models measured ---------------------------------------------------------------
+
 
 def evaluated(drafts: Drafts, block: Eval) -> None:
     """A step for each model, to run as soon as the model is there."""
@@ -21,7 +23,7 @@ def evaluated(drafts: Drafts, block: Eval) -> None:
         made = one_model(drafts, of)
         inputs = {"model": made, "tokenizer": tokenizer(drafts, of)}
         for one in benches.values():
-            inputs |= _asked(drafts, one, of)
+            inputs |= read(drafts, one, of)
         work = model.EvalWork(
             benches={name: bench(drafts, one) for name, one in benches.items()},
             continuations=_continuations(block) if of == block.of[-1] else None,
@@ -30,14 +32,28 @@ def evaluated(drafts: Drafts, block: Eval) -> None:
         drafts.add(f"{block.address}({made})", block, work, inputs, after=made)
 
 
-def _asked(drafts: Drafts, of: Bench, asked: Ref | Pick) -> dict[str, str]:
+def measured(drafts: Drafts, of: Bench, asked: Ref) -> str:
+    """The step that measures a model by one bench: an `eval` of the spec's that has it, or one of its own."""
+    made, wanted = one_model(drafts, asked), bench(drafts, of)
+    for address, draft in drafts.found.items():
+        benches = draft.work.benches if isinstance(draft.work, model.EvalWork) else {}
+        if benches.get(of.address) == wanted and draft.inputs["model"] == made:
+            return address
+    inputs = {"model": made, "tokenizer": tokenizer(drafts, asked), **read(drafts, of, asked)}
+    work = model.EvalWork(benches={of.address: wanted}, continuations=None, rng=drafts.rng(None))
+    return drafts.add(f"{of.address}({made})", of, work, inputs, after=made)
+
+
+def read(drafts: Drafts, of: Bench, asked: Ref | Pick) -> dict[str, str]:
     """The data that a bench reads, by role."""
     match of.suite:
         case calls.Perplexity(corpus=corpus):
             return {f"tokens:{corpus.address}": tokens(drafts, corpus, asked)}
         case calls.ExactMatch(corpus=Ref() as corpus):
             return {f"corpus:{corpus.address}": dataset(drafts, corpus)}
-        case calls.Preference(data=data):
+        case calls.Needle(corpus=Ref() as corpus):
+            return {f"corpus:{corpus.address}": dataset(drafts, corpus)}
+        case calls.Preference(data=Ref() as data):
             return {f"data:{data.address}": dataset(drafts, data)}
         case _:
             return {}
@@ -55,10 +71,16 @@ def bench(drafts: Drafts, of: Bench) -> model.Bench:
             return model.ExactMatch(corpus=named, questions=questions, max_new=most, file=file)
         case calls.MultipleChoice(file=path, shots=shots):
             return model.MultipleChoice(file=files.file(path), shots=shots, context=context)
-        case calls.Needle(depths=depths):
-            return model.Needle(depths=depths, context=context)
+        case calls.Needle(depths=depths, lengths=lengths, corpus=corpus):
+            named = corpus.address if corpus else ""
+            return model.Needle(depths=depths, lengths=lengths, corpus=named, context=context)
         case calls.Preference(data=data):
-            return model.Preference(data=data.address, context=context)
+            named = data.address if isinstance(data, Ref) else ""
+            file = None if isinstance(data, Ref) else files.file(data)
+            return model.Preference(data=named, file=file, context=context)
+        case calls.Harness(task=task, folder=folder, shots=shots, limit=limit):
+            tasks = files.file(folder)
+            return model.Harness(task=task, folder=tasks, shots=shots, limit=limit, context=context)
 
 
 def _longest(drafts: Drafts) -> int:
@@ -74,6 +96,9 @@ def _continuations(block: Eval) -> model.Continuations | None:
     return model.Continuations(
         prompts=wanted.prompts, max_new=wanted.max_new, temperature=float(wanted.temperature)
     )
+
+
+# ---- models handed on --------------------------------------------------------------
 
 
 def released(drafts: Drafts, block: Release) -> None:

@@ -117,6 +117,8 @@ def why_not_open(stage: Trained, graph: Graph) -> str:
     for name, line in lines.items():
         if line is not None and line.moves:
             return name
+    if any(isinstance(gate.at, str) or gate.at.dims or gate.at.value != 1 for gate in stage.gates):
+        return "require"
     if any(leg.point.dims not in ((), STEPS) for leg in stage.lr.legs):
         return "lr"
     return next((name for name in ("average", "checkpoint") if _in_tokens(getattr(stage, name))), "")

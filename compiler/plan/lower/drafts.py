@@ -8,9 +8,14 @@ from typing import TypeVar
 
 from ...graph.model import Graph
 from ...graph.schema import Block
+from ...text import Span
 from .. import model
 
 B = TypeVar("B", bound=Block)
+
+
+def origin(span: Span) -> model.Origin:
+    return model.Origin(path=span.source.path, line=span.line, column=span.column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 
 
-def run_order(inputs: Mapping[str, Mapping[str, str]], rank: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Addresses so that each comes after its inputs; where there is a choice, the lower rank goes first.
+def run_order(needs: Mapping[str, Collection[str]], rank: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Addresses so that each comes after what it needs; where there is a choice, the lower rank goes first.
 
     Of equal ranks, the one that was drafted first does.
     """
-    sorter = TopologicalSorter({address: roles.values() for address, roles in inputs.items()})
+    sorter = TopologicalSorter(needs)
     sorter.prepare()
     order: list[str] = []
-    places = {address: place for place, address in enumerate(inputs)}
+    places = {address: place for place, address in enumerate(needs)}
     ready: list[tuple[tuple[int, ...], int, str]] = []
     while sorter.is_active():
         for address in sorter.get_ready():

@@ -11,7 +11,7 @@ from .course import why_not_open
 
 
 def unplanned(graph: Graph) -> list[Diagnostic]:
-    """A letter for each stage whose length only a run can tell and whose shapes depend on it."""
+    """A letter for each stage whose length only a run can tell and whose shapes or gates depend on it."""
     found: list[Diagnostic] = []
     for stage in graph.of(Trained):
         length = graph.derived.length_of(stage)

@@ -37,7 +37,7 @@ from .data import (
     TokenizerWork,
     TokenizeWork,
 )
-from .gates import Arithmetic, Compare, Constant, Count, Formula, Gate, Measure, Operator
+from .gates import Arithmetic, Compare, Constant, Count, Formula, Gate, Measure, Operator, asked
 from .models import (
     Algorithm,
     Bench,
@@ -48,6 +48,7 @@ from .models import (
     DpoWork,
     EvalWork,
     ExactMatch,
+    Harness,
     InitWork,
     LoadWork,
     Lora,
@@ -70,7 +71,8 @@ from .models import (
     TrainWork,
     UpcycleWork,
 )
-from .plan import AnyWork, Cluster, Device, Group, Origin, Plan, Size, Step, World
+from .origin import Origin
+from .plan import AnyWork, Cluster, Device, Group, Plan, Size, Step, World
 
 __all__ = [
     "AdamW",
@@ -112,6 +114,7 @@ __all__ = [
     "Frozen",
     "Gate",
     "Group",
+    "Harness",
     "HashedLinear",
     "InitWork",
     "Judge",
@@ -163,5 +166,6 @@ __all__ = [
     "UpcycleWork",
     "Work",
     "World",
+    "asked",
     "rate",
 ]

@@ -227,17 +227,29 @@ class MultipleChoice(Frozen):
 class Needle(Frozen):
     suite: Literal["needle"] = "needle"
     depths: int
+    lengths: int = Field(description="of the context, its half, its quarter …")
+    corpus: str = Field(description="whose held-out split is the haystack; empty: it is generated")
     context: int
 
 
 class Preference(Frozen):
     suite: Literal["preference"] = "preference"
-    data: str = Field(description="the pairs, in the role `data:<name>`")
+    data: str = Field(description="the pairs, in the role `data:<name>`; empty where they are in a file")
+    file: File | None = Field(default=None, description="a file of pairs, in place of a step's")
+    context: int
+
+
+class Harness(Frozen):
+    suite: Literal["harness"] = "harness"
+    task: str
+    folder: File = Field(description="of lm-evaluation-harness's task files")
+    shots: int | None = Field(description="None is what the task says")
+    limit: int | None = Field(description="questions asked at most; None is all")
     context: int
 
 
 Bench = Annotated[
-    Perplexity | ExactMatch | MultipleChoice | Needle | Preference, Field(discriminator="suite")
+    Perplexity | ExactMatch | MultipleChoice | Needle | Preference | Harness, Field(discriminator="suite")
 ]
 
 

@@ -40,6 +40,7 @@ from .models import (
     TrainWork,
     UpcycleWork,
 )
+from .origin import Origin
 
 VERSION = 1
 
@@ -74,14 +75,6 @@ Models = (
     | ReleaseWork
 )
 AnyWork = Annotated[Data | Models, Field(discriminator="kind")]
-
-
-class Origin(Frozen):
-    """Where in the spec a step was written."""
-
-    path: str
-    line: int
-    column: int
 
 
 class Step(Frozen):
