@@ -42,7 +42,11 @@ def step(address: str, work: AnyWork, **inputs: str) -> Step:
 
 TEXT = step("text", CorpusWork(source=Builtin(name="prose", library="3", wrong=Fraction(0), rng=1)))
 WORDS = step(
-    "words", TokenizerWork(file=None, vocab=300, specials=(), split_digits=True, sample=9), corpus="text"
+    "words",
+    TokenizerWork(
+        file=None, vocab=300, specials=(), begin="<|begin|>", end="<|end|>", split_digits=True, sample=9
+    ),
+    corpus="text",
 )
 OUT = step("out", ReleaseWork(format="safetensors"), model="words")
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("cli", "compiler", "runtime", "kernels")
 
 COMPILER = {"compiler.text", "compiler.units", "compiler.diagnostics"}
-PLAN = {"compiler.plan.model", "compiler.plan.library"}
+PLAN = {"compiler.plan.model", "compiler.plan.library", "compiler.plan.files"}
 
 # Longest name first wins: what a layer may import besides the standard library and itself.
 CONTRACT: dict[str, set[str]] = {
@@ -22,6 +22,7 @@ CONTRACT: dict[str, set[str]] = {
     "compiler.plan": COMPILER | {"compiler.graph", "pydantic"},
     "compiler.plan.model": {"pydantic"},
     "compiler.plan.library": set(),
+    "compiler.plan.files": {"compiler.plan.model"},
     "compiler.errors": set(),
     "compiler.lint": COMPILER | {"compiler.errors", "compiler.front", "compiler.graph", "pydantic"},
     "compiler.journey": COMPILER | {"compiler.front", "compiler.graph", "compiler.lint"},

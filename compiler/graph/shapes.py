@@ -7,16 +7,20 @@ from fractions import Fraction
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..units import digits, is_currency
 from .blocks.arch import Arch
-from .blocks.calls import Convex
+from .blocks.calls import Convex, Files
 from .blocks.cluster import Cluster
+from .blocks.corpus import Corpus
 from .blocks.distill import Distill
 from .blocks.merge import Merge
 from .blocks.pipeline import Pipeline
+from .blocks.preferences import Preferences
+from .blocks.prompts import Prompts
 from .blocks.sft import Sft
 from .blocks.tokenizer import Tokenizer
 from .counts import head_dim, kv_heads
 from .letters import letter
 
+PAD = "<|pad|>"
 BYTES = 256
 """Entries of a byte-level vocabulary before anything is learnt."""
 
@@ -95,8 +99,22 @@ def audit_folders(pipeline: Pipeline) -> list[Diagnostic]:
     return [
         letter("NAM111", f"`{path}` leaves the folder in which the pipeline runs", pipeline.span(field))
         for field, path in (("runs", pipeline.runs), ("store", pipeline.store))
-        if path.startswith(("/", "~")) or "\0" in path or ".." in path.split("/")
+        if _leaves(path)
     ]
+
+
+def audit_source(block: Corpus | Prompts | Preferences) -> list[Diagnostic]:
+    """Files are read below the folder in which the pipeline runs."""
+    source = block.source
+    if not isinstance(source, Files) or not _leaves(source.pattern):
+        return []
+    headline = f"`{source.pattern}` leaves the folder in which the pipeline runs"
+    help = ("run it in a folder above the data, or move the data below this one; links out are not followed",)
+    return [letter("NAM111", headline, source.span("pattern"), help=help)]
+
+
+def _leaves(path: str) -> bool:
+    return path.startswith(("/", "~")) or "\0" in path or ".." in path.split("/")
 
 
 def audit_tokenizer(tokenizer: Tokenizer) -> list[Diagnostic]:
@@ -115,7 +133,8 @@ def audit_tokenizer(tokenizer: Tokenizer) -> list[Diagnostic]:
             f"{BYTES} bytes and {len(tokenizer.specials)} special tokens come before anything is learnt",
         )
         found.append(letter("SHP109", headline, tokenizer.span("vocab"), notes=notes))
-    missing = [name for name in Tokenizer.model_fields["specials"].default if name not in tokenizer.specials]
+    needed = (PAD, tokenizer.begin, tokenizer.end)
+    missing = [name for name in needed if name and name not in tokenizer.specials]
     if missing:
         listed = " and ".join(f"`{name}`" for name in missing)
         headline = f"the specials of `{tokenizer.address}` lack {listed}"

@@ -13,10 +13,13 @@ from ..diagnostics.diagnostic import Diagnostic, Severity
 from ..text import Span
 from .blocks.arch import Arch
 from .blocks.cluster import Cluster
+from .blocks.corpus import Corpus
 from .blocks.distill import Distill
 from .blocks.merge import Merge
 from .blocks.mix import Mix
 from .blocks.pipeline import Pipeline
+from .blocks.preferences import Preferences
+from .blocks.prompts import Prompts
 from .blocks.sft import Sft
 from .blocks.tokenizer import Tokenizer
 from .blocks.trained import Trained
@@ -35,6 +38,7 @@ from .shapes import (
     audit_currencies,
     audit_folders,
     audit_merge,
+    audit_source,
     audit_tokenizer,
 )
 from .shares import audit, audit_use
@@ -160,6 +164,8 @@ def _audits(graph: Graph) -> list[Diagnostic]:
                 found += audit_tokenizer(block)
             case Arch():
                 found += audit_arch(block)
+            case Corpus() | Prompts() | Preferences():
+                found += audit_source(block)
             case Trained():
                 found += graph.derived.audit_curves(block)
                 course = graph.derived.course(block)

@@ -15,6 +15,7 @@ from ...compiler.plan.model import Plan, Step
 from ..errors import Interrupted, LehrError, Refusal, StageError
 from ..stages.able import lacking
 from ..stages.editions import EDITIONS
+from ..stages.outside import unlike
 from .ledger import State
 
 _LISTED = 8
@@ -68,6 +69,14 @@ def current(plan: Plan, present: Callable[[str], bool]) -> None:
             notes = (f"this version of Lehr has edition {here}, which comes to other results",)
             help = ("make the plan again from the spec",)
             raise Refusal("RUN117", "other-edition", headline, notes=notes, help=help, step=step.address)
+
+
+def readable(plan: Plan, present: Callable[[str], bool], root: Path) -> None:
+    """Refuse a plan whose steps would have to read what is not there, or not what it was."""
+    for step in plan.steps:
+        found = None if present(step.fingerprint) else unlike(step, root)
+        if found:
+            raise Refusal(*found.headed, notes=found.notes, help=found.help, step=step.address)
 
 
 def _disorder(plan: Plan) -> str | None:

@@ -21,6 +21,7 @@ class StepRoom:
 
     step: Step
     folder: Path
+    root: Path
     checkpoints: CheckpointFolder
     journal: Journal
     interrupts: Interrupts

@@ -25,7 +25,7 @@ from ..store.artifact import Store
 from ..store.lock import locked
 from . import releases
 from .events import Event, Journal
-from .failures import check, current, disk, ended, letter, not_reproduced
+from .failures import check, current, disk, ended, letter, not_reproduced, readable
 from .interrupts import Interrupts
 from .ledger import Entry, Ledger, read
 from .rooms import StepRoom, checkpoints_of
@@ -60,7 +60,8 @@ def run(
             stack.callback(journal.close)
             store = Store(root / plan.store)
             current(plan, lambda fingerprint: store.find(fingerprint) is not None)
-            walk = _Walk(plan, folder, store, journal, ledger, threads, force)
+            readable(plan, lambda fingerprint: store.find(fingerprint) is not None, root)
+            walk = _Walk(plan, root, folder, store, journal, ledger, threads, force)
             stack.enter_context(walk.interrupts)
             walk.begin()
             for step in plan.steps:
@@ -73,6 +74,7 @@ def run(
 @dataclass
 class _Walk:
     plan: Plan
+    root: Path
     folder: Path
     store: Store
     journal: Journal
@@ -150,7 +152,7 @@ class _Walk:
         self._ready()
         checkpoints = checkpoints_of(self.folder, step, self.journal)
         with self.store.room() as folder:
-            room = StepRoom(step, folder, checkpoints, self.journal, self.interrupts)
+            room = StepRoom(step, folder, self.root, checkpoints, self.journal, self.interrupts)
             facts = runner(step.work.kind)(step, self._inputs(step), room)
             differing = self.store.differing(folder, step.fingerprint) if step.address in self.force else []
             if differing:

@@ -17,10 +17,6 @@ def lacking(step: model.Step) -> Iterator[str]:
     match work:
         case model.CorpusWork(source=None):
             yield "a corpus without a source"
-        case model.CorpusWork(source=source) if not isinstance(source, model.Builtin):
-            yield f"the source `{source.kind}(…)`" if source else ""
-        case model.TokenizerWork(file=file) if file:
-            yield "a ready tokenizer"
         case model.InitWork(arch=arch):
             yield from (f"`{name}`" for name in _unlike_default(arch))
         case model.TrainWork():

@@ -1,30 +1,52 @@
-"""`corpus`: write a built-in corpus's documents, split into train and held out.
+"""`corpus`: write a corpus's documents, split into train and held out.
 
 The first stage of a journey through the data; `tokenizer` and `tokenize` read
-what it wrote.
+what it wrote.  Built-in corpora are small and made at once; files of one's own and
+stand-ins are written as they are read, and never in memory whole.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...compiler.plan.library import digest
-from ...compiler.plan.model import Builtin, CorpusWork, Step
-from ..errors import StageError
+from ...compiler.plan.model import Builtin, CorpusWork, Files, Step, Synthetic
+from ..errors import Interrupted, StageError
 from ..parts.data.builtin import builtin
 from ..parts.data.documents import Document
+from ..parts.data.reader import Bad, Record, Unreadable, read
+from ..parts.data.records import write_split
+from ..parts.data.synthetic import synthetic
 from ..parts.data.tables import write_documents, write_questions
+from .outside import unlike
 from .room import Facts, Room
+
+_LISTED = 5
+"""Bad records that the ledger keeps; `bad.jsonl` of the artifact has them all."""
 
 
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work = step.work
     assert isinstance(work, CorpusWork)
-    source = work.source
-    assert isinstance(source, Builtin)
-    _same_library(step.address, source)
+    match work.source:
+        case Builtin() as source:
+            return _builtin(step.address, source, room)
+        case Files() as source:
+            return _files(step, source, room)
+        case Synthetic() as source:
+            return write_split(room.folder, _unless_stopped(_stand_ins(source), step.address, room))
+        case None:
+            raise TypeError("a corpus without a source is refused before a run")
+
+
+# ---- what comes with Python --------------------------------------------------------
+
+
+def _builtin(address: str, source: Builtin, room: Room) -> Facts:
+    _same_library(address, source)
     split = builtin(source.name, wrong=source.wrong, rng=source.rng)
     write_documents(room.folder / "train.parquet", split.train)
     write_documents(room.folder / "heldout.parquet", split.heldout)
@@ -69,3 +91,66 @@ def _content(*documents: Document) -> str:
         total.update(f"{document.id}\0{len(text)}\0".encode())
         total.update(text)
     return total.hexdigest()
+
+
+# ---- files of one's own, and stand-ins ---------------------------------------------------
+
+
+def _files(step: Step, source: Files, room: Room) -> Facts:
+    found = unlike(step, room.root)
+    if found:
+        raise StageError(*found.headed, notes=found.notes, help=found.help, step=step.address)
+    bad: list[Bad] = []
+    facts = write_split(room.folder, _unless_stopped(_sound(step, source, room, bad), step.address, room))
+    if bad:
+        facts["bad"] = {
+            "records": len(bad),
+            "first": [f"{one.file}:{one.line} {one.why}" for one in bad[:_LISTED]],
+        }
+        lines = (json.dumps({"file": one.file, "line": one.line, "why": one.why}) + "\n" for one in bad)
+        (room.folder / "bad.jsonl").write_text("".join(lines), encoding="utf-8")
+    return facts
+
+
+def _sound(step: Step, source: Files, room: Room, bad: list[Bad]) -> Iterator[Record]:
+    """The records that can be learnt from; bad ones are put aside, up to as many as the spec allows."""
+    for file in source.files:
+        try:
+            for found in read(file, source.text, room.root):
+                if isinstance(found, Record):
+                    yield found
+                    continue
+                bad.append(found)
+                room.say("left_out", file=found.file, line=found.line, why=found.why)
+                if len(bad) > source.max_bad:
+                    raise _corrupt(step.address, source, found)
+        except Unreadable as error:
+            raise StageError("RUN143", "file-refused", str(error), step=step.address) from error
+
+
+def _corrupt(address: str, source: Files, found: Bad) -> StageError:
+    allowed = (
+        f"`{address}` allows {source.max_bad} bad records" if source.max_bad else "no bad record is allowed"
+    )
+    return StageError(
+        "RUN142",
+        "corrupt-record",
+        f"{found.file}:{found.line} {found.why}",
+        notes=(allowed,),
+        help=("mend it, or let the corpus leave some out with `max_bad`",),
+        step=address,
+    )
+
+
+def _stand_ins(source: Synthetic) -> Iterator[Record]:
+    for number, document in enumerate(
+        synthetic(source.seed, source.tokens, source.examples, source.lengths), 1
+    ):
+        yield Record(document.id, document.text, {}, document.id, number)
+
+
+def _unless_stopped(found: Iterator[Record], address: str, room: Room) -> Iterator[Record]:
+    for record in found:
+        if room.stopping:
+            raise Interrupted(f"`{address}` was stopped; it starts anew next time", step=address)
+        yield record

@@ -36,6 +36,11 @@ class Room(Protocol):
         ...
 
     @property
+    def root(self) -> Path:
+        """The user's folder, below which the plan's paths and patterns are."""
+        ...
+
+    @property
     def checkpoints(self) -> Checkpoints: ...
 
     def say(self, event: str, **facts: Any) -> None:

@@ -37,8 +37,9 @@ RESULT: dict[str, dict[str, str]] = {
         "experts": "{ count = 2;  active = 1;  ffn = 48 }",
     },
     "tokenizer": {"from": "[corpus, other]", "source": '"ready.json"', "vocab": "2048", "digits": "keep",
-                  "specials": '["<|pad|>", "<|begin|>", "<|end|>", "<|turn|>"]', "sample": "1MB"},
-    "corpus": {"source": 'builtin("code")', "text": ""},
+                  "specials": '["<|pad|>", "<|begin|>", "<|end|>", "<|turn|>"]', "sample": "1MB",
+                  "begin": '"<|pad|>"', "end": '"<|begin|>"'},
+    "corpus": {"source": 'builtin("code")', "text": "", "max_bad": "3"},
     "mix": {},
     "prompts": {"source": 'files("more.jsonl")', "examples": "2k"},
     "preferences": {"source": 'files("more.jsonl")', "examples": "4k", "batches": "4"},
@@ -113,6 +114,10 @@ UNREAD = {
     "init.tokenizer": ("teacher = load", "teacher = train"),
     "load.tokenizer": ("teacher = load", "teacher = train"),
     "corpus.text": ('corpus corpus { source = builtin("prose")', 'corpus corpus { source = files("texts/*")'),
+    "corpus.max_bad": (
+        'corpus corpus { source = builtin("prose")',
+        'corpus corpus { source = files("texts/*")',
+    ),
     "tokenizer.source": ("tokenizer tokenizer { from = [corpus];  vocab", "tokenizer tokenizer { vocab"),
 }
 MORE = """\

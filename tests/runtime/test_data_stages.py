@@ -18,7 +18,15 @@ from lehr.runtime.parts.data.vocabulary import Vocabulary
 from lehr.runtime.stages import corpus, tokenize, tokenizer
 
 SPECIALS = ("<|pad|>", "<|begin|>", "<|end|>")
-TOKENIZER = TokenizerWork(file=None, vocab=300, specials=SPECIALS, split_digits=True, sample=20_000)
+TOKENIZER = TokenizerWork(
+    file=None,
+    vocab=300,
+    specials=SPECIALS,
+    begin="<|begin|>",
+    end="<|end|>",
+    split_digits=True,
+    sample=20_000,
+)
 
 
 @dataclass
@@ -26,6 +34,7 @@ class Desk:
     """A room that only holds a folder."""
 
     folder: Path
+    root: Path = Path()
     stopping: bool = False
     checkpoints: Any = None
     said: list[str] = field(default_factory=list)

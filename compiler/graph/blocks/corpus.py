@@ -31,6 +31,11 @@ class Corpus(Block):
         None, description="How long its documents are: `8k..1M`."
     )
     text: Annotated[str, Holds(text=True)] = Field("text", description="The field of a record that is read.")
+    max_bad: Annotated[int, Holds(kind="examples")] = Field(
+        0,
+        description="Records of `files(…)` that may be bad: those are left out and listed. One more fails the run.",
+        ge=0,
+    )
     license: Annotated[str, Holds(text=True)] = Field("", description="Under which terms it may be used.")
     contains: Annotated[tuple[Ref, ...], Holds(refers=("bench",), many=True)] = Field(
         (), description="Benches whose questions are known to be in it."

@@ -17,7 +17,7 @@ class Tokenizer(Block):
         (), alias="from", description="The texts whose training parts it learns from."
     )
     source: Annotated[str, Holds(text=True)] = Field(
-        "", description="A ready one: a `tokenizer.json`, or a SentencePiece file. Instead of `from`."
+        "", description="A ready one: a `tokenizer.json`. Instead of `from`."
     )
     algorithm: Annotated[str, Holds(words=("bpe",))] = Field(
         "bpe", alias="kind", description="How it is trained."
@@ -25,7 +25,13 @@ class Tokenizer(Block):
     vocab: Annotated[int, Holds(kind="count")] = Field(description="Entries, special tokens included.")
     specials: Annotated[tuple[str, ...], Holds(text=True, many=True)] = Field(
         ("<|pad|>", "<|begin|>", "<|end|>"),
-        description="Control tokens, first in the vocabulary; these three must be among them.",
+        description="Control tokens, first in the vocabulary: `<|pad|>`, `begin` and `end` must be among them.",
+    )
+    begin: Annotated[str, Holds(text=True)] = Field(
+        "<|begin|>", description='The control token before every document. `""`: `end` stands there too.'
+    )
+    end: Annotated[str, Holds(text=True)] = Field(
+        "<|end|>", description="The control token behind every document."
     )
     digits: Annotated[str, Holds(words=("split", "keep"))] = Field(
         "split", description="Whether every digit is a token of its own."

@@ -36,9 +36,8 @@ def dataset(drafts: Drafts, data: Ref | Portion) -> str:
     match block:
         case Corpus():
             size = (block.tokens, block.examples, block.lengths)
-            drafts.add(
-                data.address, block, model.CorpusWork(source=_source(drafts, block.source, block.text, *size))
-            )
+            found = _source(drafts, block.source, block.text, *size, max_bad=block.max_bad)
+            drafts.add(data.address, block, model.CorpusWork(source=found))
         case Prompts(source=source, examples=examples):
             work = model.PromptsWork(source=_source(drafts, source, "", None, examples), examples=examples)
             drafts.add(data.address, block, work)
@@ -60,7 +59,13 @@ def _part(drafts: Drafts, data: Portion) -> str:
 
 
 def _source(
-    drafts: Drafts, source: Any, text: str, tokens: Any, examples: Any, lengths: Any = None
+    drafts: Drafts,
+    source: Any,
+    text: str,
+    tokens: Any,
+    examples: Any,
+    lengths: Any = None,
+    max_bad: int = 0,
 ) -> model.Source | None:
     match source:
         case calls.Builtin(name=name, wrong=wrong):
@@ -72,7 +77,7 @@ def _source(
                 rng=drafts.graph.pipeline.rng if generated else 0,
             )
         case calls.Files(pattern=pattern):
-            return model.Files(pattern=pattern, digest=files.matching(pattern), text=text)
+            return model.Files(pattern=pattern, files=files.matching(pattern), text=text, max_bad=max_bad)
         case calls.Synthetic(seed=seed):
             return model.Synthetic(
                 seed=seed,
@@ -108,6 +113,8 @@ def tokenizer(drafts: Drafts, of: Ref | Pick) -> str:
         file=files.file(block.source) if block.source else None,
         vocab=block.vocab,
         specials=block.specials,
+        begin=block.begin,
+        end=block.end,
         split_digits=block.digits == "split",
         sample=block.sample,
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Exact, Frozen, Work
+from .base import Exact, Folder, Frozen, Work
 
 # ---- where things come from ------------------------------------------------------
 
@@ -25,11 +25,13 @@ class Files(Frozen):
     """Files below the working folder."""
 
     kind: Literal["files"] = "files"
-    pattern: str
-    digest: str = Field(
-        description="of their names and sizes, and of how each begins and ends; empty where there are none"
+    pattern: Folder
+    files: dict[str, str] = Field(
+        description="what the pattern matched: each file's size and a digest of how it begins and ends, "
+        "empty where it cannot be read"
     )
     text: str = Field(description="the field of a record that is read")
+    max_bad: int = Field(description="records that may be bad, and are left out; one more fails the run")
 
 
 class Synthetic(Frozen):
@@ -103,6 +105,8 @@ class TokenizerWork(Work):
     file: File | None = Field(description="the ready one, where there is one")
     vocab: int
     specials: tuple[str, ...]
+    begin: str = Field(description="the control token before every document; empty: `end` stands there")
+    end: str = Field(description="the control token behind every document")
     split_digits: bool
     sample: int = Field(description="bytes read of each corpus at most")
 

@@ -1,0 +1,29 @@
+"""What kind of file a name tells of, before anything is opened."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+READ = ("lines", "rows", "text")
+"""What `kind_of` calls the files that are read here."""
+PACKED = (".gz", ".zst")
+
+_LINES = (".jsonl", ".ndjson", ".json")
+_NOT_TEXT = frozenset((".arrow", ".bin", ".feather", ".npy", ".npz", ".pdf", ".pt", ".safetensors", ".warc"))
+_ARCHIVES = frozenset((".7z", ".bz2", ".tar", ".tgz", ".xz", ".zip"))
+
+
+def kind_of(file: str) -> str:
+    """`lines`, `rows` or `text` by the ending of a name; another ending that is known not to be text."""
+    *before, last = ["", *PurePosixPath(file.lower()).suffixes]
+    ending = before[-1] if last in PACKED and before else last
+    if ending in _LINES:
+        return "lines"
+    if ending == ".parquet":
+        return "rows" if ending == last else f"{ending}{last}"
+    return ending if ending in _NOT_TEXT | _ARCHIVES else "text"
+
+
+def packing(file: str) -> str:
+    """The ending that says how a file is compressed, or another one."""
+    return PurePosixPath(file.lower()).suffix
