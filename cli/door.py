@@ -7,7 +7,6 @@ import sys
 import tempfile
 import traceback
 from importlib import import_module
-from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Any
 
@@ -99,6 +98,8 @@ def _code(arguments: list[str]) -> int:
 
 
 def _apologise() -> None:
+    from importlib.metadata import version  # imports the email package: 15 ms of every start
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="lehr-report-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as report:
