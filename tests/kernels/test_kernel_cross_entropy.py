@@ -68,10 +68,35 @@ def test_another_label_may_be_the_ignored_one() -> None:
     )
 
 
-def test_shapes_that_do_not_fit_are_refused() -> None:
+def test_what_does_not_fit_is_refused_with_what_came_and_what_was_expected() -> None:
     hidden_ND, unembedding_VD, labels_N = drawn(9)
-    with pytest.raises(ValueError, match="shapes do not fit"):
-        cross_entropy(hidden_ND, unembedding_VD, labels_N[:8])
+    for message, error, change in (
+        ("labels: got 8 of them, expected 9", ValueError, {"labels_N": labels_N[:8]}),
+        (
+            "labels: got 11, expected 0 to 10 or -100",
+            ValueError,
+            {"labels_N": labels_N.where(labels_N < 0, 11)},
+        ),
+        ("labels: got torch.float32, expected int32", TypeError, {"labels_N": labels_N.float()}),
+        (r"got \(9, 6\) and \(11, 5\), expected", ValueError, {"unembedding_VD": unembedding_VD[:, :5]}),
+        (
+            "unembedding: got torch.float32, expected torch.float64",
+            TypeError,
+            {"unembedding_VD": unembedding_VD.float()},
+        ),
+        ("hidden: got torch.int64, expected bf16", TypeError, {"hidden_ND": hidden_ND.long()}),
+        (
+            "unembedding: got a tensor on meta, expected",
+            ValueError,
+            {"unembedding_VD": unembedding_VD.to("meta")},
+        ),
+        ("cap: got 0, expected a finite number above 0", ValueError, {"cap": 0}),
+        ("cap: got nan", ValueError, {"cap": math.nan}),
+        ("z_loss: got -1", ValueError, {"z_loss": -1}),
+    ):
+        arguments = {"hidden_ND": hidden_ND, "unembedding_VD": unembedding_VD, "labels_N": labels_N} | change
+        with pytest.raises(error, match=message):
+            cross_entropy(**arguments)
 
 
 @pytest.mark.parametrize("cap", [None, 3.0])

@@ -268,6 +268,7 @@ class Bill:
             [one for one in others if one],
             frozen=isinstance(work, model.SftWork) and work.lora is not None,
             unembeds=not isinstance(work, model.RewardWork),
+            compared=_compares(work) and inputs.get("teacher") is not None,
             answers=phase.context if _answers(work) else 0,
         )
 
@@ -292,6 +293,11 @@ class Bill:
             if len(found) == most:
                 break
         return found
+
+
+def _compares(work: model.Work) -> bool:
+    """Whether a loss reads a teacher's whole distribution."""
+    return isinstance(work, model.DistillWork | model.SftWork) and isinstance(work.target, model.Distribution)
 
 
 def _answers(work: model.Work) -> bool:

@@ -1,9 +1,9 @@
 """Memory of one device while a stage trains: what lives at its fullest moment, by what it is for.
 
 Weights, gradients and both moments are fp32 and sharded over every data-parallel,
-tensor-parallel and pipeline rank (ZeRO-3).  The fullest moment is the beginning of the
-backward pass, where every layer's saved tensors and three copies of the logits live,
-or its end, where all gradients do.
+tensor-parallel and pipeline rank (ZeRO-3).  The fullest moment is the loss, where every layer's
+saved tensors, a chunk of the logits and the unembedding's gradient live, or the end of
+the backward pass, where all gradients do.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from .. import model
 from .flops import shape
 
 FP32, BF16 = 4, 2
+CHUNK = {"cpu": 1 << 21, "cuda": 1 << 29}
+"""Logits that a loss makes at once, at most; `kernels/cross_entropy/choice.py` has the same numbers."""
+FEWEST = 256
+"""Tokens whose logits are made at once, at least."""
 CONCURRENT = 32
 """Answers that a replica writes side by side."""
 
@@ -61,11 +65,13 @@ def training(
     *,
     frozen: bool = False,
     unembeds: bool = True,
+    compared: bool = False,
     answers: int = 0,
 ) -> Memory:
     """A model in training at a context; `answers` are the tokens it writes itself.
 
-    `frozen` weights (LoRA) have neither gradients nor moments.
+    `frozen` weights (LoRA) have neither gradients nor moments; `compared` is the whole distribution with
+    another model's.
     """
     of, layout = shape(arch), setting.layout
     numbers = BF16 if setting.mixed else FP32
@@ -73,18 +79,24 @@ def training(
     tokens = -(-setting.sequences * context // layout.cp)
     held = -(-params(of) * FP32 // shards)
     layers = _layers(of, tokens, setting, numbers)
-    logits = 3 * tokens * of.vocab * FP32 // layout.tp if unembeds else 0
+    logits = _logits(of.vocab // layout.tp, tokens, setting.mixed, compared) if unembeds else 0
     gathered = 2 * numbers * (_layer(of) + (of.vocab * of.width if unembeds else 0)) // layout.tp
-    late = held if not frozen else 0
+    late, head = (0, 0) if frozen else (held, of.vocab * of.width * FP32 // layout.tp if unembeds else 0)
     return Memory(
         weights=held + (gathered if shards > 1 or setting.mixed else 0),
-        gradients=max(0, late - layers - logits),
+        gradients=max(head, late - layers - logits),
         optimizer=0 if frozen else 2 * held,
         activations=layers,
         logits=logits,
         cache=_cache(arch, answers, layout) if answers else 0,
         others=sum(-(-params(shape(one)) * numbers // shards) for one in others),
     )
+
+
+def _logits(vocab: int, tokens: int, mixed: bool, compared: bool) -> int:
+    """A chunk of them in fp32, of both models where they are compared; the gradient takes their place, or is bf16."""
+    chunk = min(tokens, max(FEWEST, CHUNK["cuda" if mixed else "cpu"] // vocab))
+    return chunk * vocab * (FP32 * (1 + compared) + (BF16 if mixed else 0))
 
 
 def _layer(of: Shape) -> int:
