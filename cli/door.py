@@ -22,6 +22,7 @@ VERBS = {
     "explain": "What is this?",
     "graph": "What depends on what?",
     "plan": "What would happen?",
+    "diff": "What changed?",
     "run": "Do it.",
     "status": "How is it going?",
     "resume": "Go on.",

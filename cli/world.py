@@ -25,10 +25,14 @@ def settled(plan: Plan, force: Set[str] = frozenset(), root: Path = Path()) -> P
 
 
 def compare(
-    plan: Plan, root: Path = Path(), current: Plan | None = None, force: Set[str] = frozenset()
+    plan: Plan,
+    root: Path = Path(),
+    current: Plan | None = None,
+    force: Set[str] = frozenset(),
+    run: Path | None = None,
 ) -> list[Decision]:
-    """What will become of each step when the plan runs below `root`."""
-    run, store = root / plan.run, Store(root / plan.store)
+    """What will become of each step when the plan runs below `root`; `run` is the folder of another run."""
+    run, store = run or root / plan.run, Store(root / plan.store)
     ledger = read_ledger(run)
     recorded = {name: entry.fingerprint for name, entry in ledger.entries.items()} if ledger else {}
     past = Past(earlier(run), recorded, lambda one: store.find(one) is not None, store.resized)

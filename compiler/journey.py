@@ -31,6 +31,9 @@ from .text import Source, Span
 FULL = "full"
 """What the bare spec is called where a profile is named."""
 
+Fetch = Callable[[str], tuple[Source | None, list[Diagnostic]]]
+"""Reads the text at a path; raises OSError where there is none."""
+
 _DEEP = 20_000
 _TURN = re.compile(r"\[\d+\]")
 
@@ -40,13 +43,15 @@ class Journey:
     """A spec on its way: what has been made of it, and what was found wrong.
 
     `wanted` names the profiles that are looked at; None means every one.
-    `allowed` are the letters that the spec excuses, with its reasons.
+    `fetch` reads a file, from the disk unless told otherwise.  `allowed` are the letters
+    that the spec excuses, with its reasons.
     """
 
     path: str
     settings: tuple[str, ...] = ()
     wanted: tuple[str, ...] | None = None
     config: Config = field(default_factory=Config)
+    fetch: Fetch = load
     letters: list[Diagnostic] = field(default_factory=list[Diagnostic])
     allowed: list[Excused] = field(default_factory=list[Excused])
     source: Source | None = None
@@ -70,9 +75,9 @@ class Journey:
         return sum(claim.verdict is verdict for claim in view.claims) if view else 0
 
 
-def read(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
+def read(path: str, fetch: Fetch = load) -> tuple[ast.File | None, list[Diagnostic]]:
     """A spec's tree.  Raises OSError where the file cannot be read."""
-    source, letters = load(path)
+    source, letters = fetch(path)
     if source is None:
         return None, letters
     file, found = _parsed(source.path, source.text)
@@ -87,7 +92,7 @@ def _parsed(path: str, text: str) -> tuple[ast.File | None, list[Diagnostic]]:
 
 def text_to_tree(journey: Journey) -> None:
     if journey.source is None:
-        journey.source, letters = load(journey.path)
+        journey.source, letters = journey.fetch(journey.path)
         journey.letters += letters
     if journey.source:
         journey.file, found = parse(journey.source)
@@ -99,7 +104,7 @@ def tree_to_names(journey: Journey) -> None:
 
     def imported(path: str) -> tuple[ast.File | None, list[Diagnostic]]:
         try:
-            file, letters = read(path)
+            file, letters = read(path, journey.fetch)
         except OSError:
             return None, []
         if file:
@@ -203,12 +208,13 @@ def travel(
     wanted: tuple[str, ...] | None = None,
     source: Source | None = None,
     config: Config | None = None,
+    fetch: Fetch = load,
 ) -> Journey:
     """All passes over one spec, from its file or from a source that is at hand.
 
     Raises OSError where its file cannot be read, and nothing else.
     """
-    journey = Journey(path, settings, wanted, config or Config(), source=source)
+    journey = Journey(path, settings, wanted, config or Config(), fetch, source=source)
     with room_to_recurse():
         for step in PASSES:
             try:

@@ -20,21 +20,26 @@ def github(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def _command(found: Diagnostic) -> str:
-    properties = {"title": f"{found.code} {found.name}", **_place(found)}
-    told = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     under = (f"only under --profile {found.profile}",) if found.profile else ()
     message = "\n".join([found.headline, *found.notes, *found.help, *under])
-    return f"::{_COMMANDS[found.severity]} {told}::{_data(message)}"
+    return command(_COMMANDS[found.severity], f"{found.code} {found.name}", message, **_place(found))
 
 
-def _place(found: Diagnostic) -> dict[str, object]:
+def command(word: str, title: str, message: str, **place: str | int) -> str:
+    """A workflow command, `error`, `warning` or `notice`, about a place: file, line, col, endLine, endColumn."""
+    properties = {"title": title, **place}
+    told = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
+    return f"::{word} {told}::{_data(message)}"
+
+
+def _place(found: Diagnostic) -> dict[str, str | int]:
     """File, line and columns; columns only where the span keeps to one line, for else they are misread."""
     span = found.span
     if span is None:
         return {}
     line, column = span.source.position(span.start)
     end_line, end_column = span.source.position(span.end)
-    place: dict[str, object] = {"file": span.source.path, "line": line}
+    place: dict[str, str | int] = {"file": span.source.path, "line": line}
     if line == end_line:
         return {**place, "col": column, "endLine": end_line, "endColumn": max(end_column, column + 1)}
     return {**place, "endLine": end_line}

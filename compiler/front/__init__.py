@@ -10,9 +10,9 @@ from pathlib import Path
 from ..diagnostics.diagnostic import Diagnostic, in_order
 from ..text import Source, Span
 from .ast import File
-from .source import load, too_large
+from .source import decoded, load, too_large
 
-__all__ = ["load", "parse", "read"]
+__all__ = ["decoded", "load", "parse", "read"]
 
 
 def read(path: str | Path, shown_as: str | None = None) -> tuple[File | None, list[Diagnostic]]:

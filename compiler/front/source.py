@@ -20,8 +20,13 @@ LARGEST = 2**22
 def load(path: str | Path, shown_as: str | None = None) -> tuple[Source | None, list[Diagnostic]]:
     """A file's text.  No more is read than `parse` will look at; a byte order mark is let pass."""
     with Path(path).open("rb") as file:
-        data = file.read(4 * LARGEST + 8).removeprefix(codecs.BOM_UTF8)
-    name = shown_as if shown_as is not None else str(path)
+        data = file.read(4 * LARGEST + 8)
+    return decoded(data, shown_as if shown_as is not None else str(path))
+
+
+def decoded(data: bytes, name: str) -> tuple[Source | None, list[Diagnostic]]:
+    """The text of some bytes, under the name by which the user knows them."""
+    data = data.removeprefix(codecs.BOM_UTF8)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         return Source(name, decoder.decode(data, final=len(data) <= 4 * LARGEST)), []
