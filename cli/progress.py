@@ -122,11 +122,7 @@ def summary(step: model.Step, facts: dict[str, Any]) -> str:
 
 
 def _score(name: str, score: dict[str, Any]) -> str:
-    return (
-        f"{name} {score['perplexity']:.1f}"
-        if score["suite"] == "perplexity"
-        else f"{name} {score['exact']:.0%}"
-    )
+    return f"{name} {score['value']:{'.1f' if score['suite'] == 'perplexity' else '.0%'}}"
 
 
 def took(seconds: float) -> str:

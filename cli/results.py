@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..compiler.plan.model import EvalWork, Perplexity, Plan
+from ..compiler.plan.model import EvalWork, Plan
 
+_WORDS = {
+    "perplexity": "ppl",
+    "exact_match": "exact",
+    "multiple_choice": "right",
+    "needle": "found",
+    "preference": "preferred",
+    "harness": "score",
+}
 Facts = Mapping[str, Mapping[str, Any]]
 
 
@@ -32,13 +40,13 @@ def _block(rows: list[tuple[str, EvalWork, Mapping[str, Any]]]) -> str:
 
 
 def _head(name: str, bench: Any) -> str:
-    return f"{name}, ppl" if isinstance(bench, Perplexity) else f"{name}, exact"
+    return f"{name}, {_WORDS[bench.suite]}"
 
 
 def _cell(score: Mapping[str, Any]) -> str:
     if score["suite"] == "perplexity":
-        return f"{score['perplexity']:.1f}"
-    return f"{score['exact']:.0%} of {score['asked']}"
+        return f"{score['value']:.1f}"
+    return f"{score['value']:.0%}" + (f" of {score['asked']}" if "asked" in score else "")
 
 
 def _text(one: Mapping[str, str]) -> str:

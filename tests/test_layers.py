@@ -33,6 +33,7 @@ CONTRACT: dict[str, set[str]] = {
     "runtime.errors": set(),
     "runtime.store": PLAN | {"runtime.errors", "torch", "safetensors"},
     "runtime.parts": PLAN | {"runtime.errors", "kernels", "torch", "safetensors", "tokenizers", "pyarrow"},
+    "runtime.parts.suites": PLAN | {"runtime.errors", "runtime.parts", "kernels", "torch", "lm_eval"},
     "runtime.stages": PLAN
     | {"runtime.errors", "runtime.parts", "runtime.store", "torch", "tokenizers", "pyarrow"},
     "runtime.engine": PLAN
@@ -82,6 +83,7 @@ OUTSIDE = {
     "safetensors",
     "tokenizers",
     "pyarrow",
+    "lm_eval",
     "pydantic",
     "lark",
     "jinja2",

@@ -8,12 +8,13 @@ import shutil
 import signal
 import traceback
 from collections.abc import Callable, Sequence, Set
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ...compiler.plan.model import Plan, Step
 from ..errors import Interrupted, LehrError, Refusal, StageError
-from ..stages.able import lacking
+from ..stages.able import extras, lacking, unmeasured
 from ..stages.editions import EDITIONS
 from ..stages.outside import unlike
 from .ledger import State
@@ -33,6 +34,7 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
         headline = f"this version of Lehr does not measure gates, and the plan has {len(plan.gates)}"
         notes = tuple(f"{gate.text} at {gate.at} of {gate.stage}" for gate in plan.gates[:5])
         raise Refusal("RUN115", "gates-unmeasured", headline, notes=notes)
+    _refuse_what_is_not_installed(plan)
     strangers = sorted(force - {step.address for step in plan.steps})
     if strangers:
         help = ("`lehr plan` lists the steps",)
@@ -46,6 +48,7 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
 def _refuse_what_no_stage_does(plan: Plan) -> None:
     """A kind of step, or part of one, that this version plans and does not run."""
     faults = [(step.address, what) for step in plan.steps for what in lacking(step)]
+    faults += [(name, what) for name, bench in plan.benches.items() for what in unmeasured(bench)]
     if not faults:
         return
     first, what = faults[0]
@@ -58,6 +61,19 @@ def _refuse_what_no_stage_does(plan: Plan) -> None:
         notes=(*notes, "the whole language is checked and planned; a later version runs it"),
         step=first,
     )
+
+
+def _refuse_what_is_not_installed(plan: Plan) -> None:
+    """A bench that needs an extra which is not here."""
+    measuring = [step for step in plan.steps if step.work.kind == "eval"]
+    asked = [(bench, step.address) for step in measuring for bench in step.work.benches.values()]
+    asked += [(bench, None) for bench in plan.benches.values()]
+    for bench, address in asked:
+        for package, extra in extras(bench):
+            if find_spec(package) is None:
+                headline = f"the suite `{bench.suite}` needs {package}"
+                help = (f"install the extra: `pip install 'lehr[{extra}]'`",)
+                raise Refusal("RUN105", "extra-missing", headline, help=help, step=address)
 
 
 def current(plan: Plan, present: Callable[[str], bool]) -> None:

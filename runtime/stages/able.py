@@ -24,9 +24,7 @@ def lacking(step: model.Step) -> Iterator[str]:
             if work.open:
                 yield "a stage whose length only a run can tell"
         case model.EvalWork(benches=benches):
-            for bench in benches.values():
-                if not isinstance(bench, model.Perplexity | model.ExactMatch) or getattr(bench, "file", None):
-                    yield f"the suite `{bench.suite}`"
+            yield from (what for bench in benches.values() for what in unmeasured(bench))
         case model.ReleaseWork():
             if work.format != "safetensors":
                 yield f"the format `{work.format}`"
@@ -34,6 +32,18 @@ def lacking(step: model.Step) -> Iterator[str]:
                 yield "a chat template"
         case _:
             pass
+
+
+def unmeasured(bench: model.Bench) -> Iterator[str]:
+    """What a bench asks for that no suite of this version does."""
+    if isinstance(bench, model.Preference) and bench.file is None:
+        yield "preferences that are not in a file"
+
+
+def extras(bench: model.Bench) -> Iterator[tuple[str, str]]:
+    """Packages that a bench needs beside those of `lehr[train]`, each with the extra that brings it."""
+    if isinstance(bench, model.Harness):
+        yield "lm_eval", "harness"
 
 
 def _unlike_default(of: model.Frozen) -> Iterator[str]:

@@ -11,6 +11,6 @@ EDITIONS = {
     "tokenize": 1,
     "init": 1,
     "train": 1,
-    "eval": 1,
+    "eval": 2,
     "release": 1,
 }

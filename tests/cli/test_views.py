@@ -37,8 +37,8 @@ def test_a_plan_of_a_run_half_done(plan: Plan, golden):
 
 def test_the_results_of_a_run(plan: Plan, golden):
     def facts(nats: float, right: float) -> dict:
-        reads = {"suite": "perplexity", "perplexity": 2.718281828**nats}
-        return {"scores": {"reads": reads, "answers": {"suite": "exact_match", "exact": right, "asked": 10}}}
+        reads = {"suite": "perplexity", "value": 2.718281828**nats}
+        return {"scores": {"reads": reads, "answers": {"suite": "exact_match", "value": right, "asked": 10}}}
 
     last = {
         **facts(1.5, 0.9),

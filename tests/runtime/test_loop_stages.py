@@ -1,9 +1,6 @@
-"""The stages around the loop: a new model, its examination, and what is handed out."""
+"""The stages around the loop: a new model, its loss, and what is handed out."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +11,19 @@ from lehr.compiler.graph.counts import params
 from lehr.compiler.plan.cost.flops import shape
 from lehr.compiler.plan.model import (
     Arch,
-    Continuations,
-    EvalWork,
-    ExactMatch,
     InitWork,
     Origin,
-    Perplexity,
     ReleaseWork,
     Step,
     Work,
 )
 from lehr.runtime.errors import StageError
-from lehr.runtime.parts.data.documents import Question
 from lehr.runtime.parts.data.feed import Batch
-from lehr.runtime.parts.data.tables import write_questions
-from lehr.runtime.parts.data.tokens import collect, write
-from lehr.runtime.parts.data.vocabulary import Vocabulary, train
+from lehr.runtime.parts.data.vocabulary import train
 from lehr.runtime.parts.loss.next_token import next_token
 from lehr.runtime.parts.model.decoder import Decoder
 from lehr.runtime.parts.model.files import load, save
 from lehr.runtime.parts.model.initial import initialise
-from lehr.runtime.stages import eval as examine
 from lehr.runtime.stages import init, release
 
 ARCH = Arch(
@@ -77,8 +66,8 @@ def room(folder: Path) -> Desk:
 
 @pytest.fixture
 def world(tmp_path: Path) -> dict[str, Path]:
-    """A model whose logits are all zero, a small tokenizer, one corpus of three documents, three questions."""
-    for name in ("model", "tokenizer", "tokens", "corpus"):
+    """A model whose logits are all zero, and a small tokenizer."""
+    for name in ("model", "tokenizer"):
         (tmp_path / name).mkdir()
     model = Decoder(ARCH)
     initialise(model, 0.1, 1)
@@ -90,20 +79,9 @@ def world(tmp_path: Path) -> dict[str, Path]:
     train(texts, vocab=ARCH.vocab, specials=specials, split_digits=True).save(
         str(tmp_path / "tokenizer" / "tokenizer.json")
     )
-    for part in ("train", "heldout"):
-        documents = collect([[1] * 101, [1] * 41, [1] * 11], ARCH.vocab)
-        write(tmp_path / "tokens" / f"{part}.safetensors", documents)
-    questions = (
-        Question("the last of a b is", "b ."),
-        Question("the first of a b is", "a ."),
-        Question("x", "9 ."),
-    )
-    write_questions(tmp_path / "corpus" / "questions.parquet", questions)
     return {
         "model": tmp_path / "model",
         "tokenizer": tmp_path / "tokenizer",
-        "tokens:c": tmp_path / "tokens",
-        "corpus:c": tmp_path / "corpus",
     }
 
 
@@ -137,104 +115,6 @@ def test_the_loss_is_the_mean_over_every_token_that_has_a_successor() -> None:
         rope = 100.0
 
     torch.testing.assert_close(next_token(model, batch, Phase()), expected)  # type: ignore[arg-type]
-
-
-# ---- eval ------------------------------------------------------------------------------
-
-
-def marks(world: dict[str, Path], folder: Path, work: EvalWork) -> dict[str, Any]:
-    facts = examine.run(step(work), world, room(folder))
-    assert json.loads((folder / "scores.json").read_text()) == facts
-    return facts
-
-
-def test_a_model_that_knows_nothing_is_as_perplexed_as_its_vocabulary_is_large(
-    tmp_path: Path, world: dict[str, Path]
-) -> None:
-    bench = Perplexity(corpus="c", context=80, sequences=10)
-    work = EvalWork(benches={"reads": bench}, continuations=None, rng=0)
-    scores = marks(world, tmp_path / "marks", work)["scores"]["reads"]
-    assert scores["nats"] == pytest.approx(log(ARCH.vocab))
-    assert scores["perplexity"] == pytest.approx(ARCH.vocab)
-    assert scores["tokens"] == 80 + 40 + 10
-    assert list(scores["by_position"]) == ["0-31", "32-63", "64-79"]
-
-
-def test_losses_are_counted_by_the_position_at_which_they_fall(
-    tmp_path: Path, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only token 1 is ever right; a model that is sure of it from position 32 on shows it there."""
-
-    def sure_later(self: Decoder, tokens: torch.Tensor, documents: torch.Tensor, rope: float) -> torch.Tensor:
-        logits = torch.zeros(*tokens.shape, ARCH.vocab)
-        logits[:, 32:, 1] = 100.0
-        return logits
-
-    monkeypatch.setattr(Decoder, "forward", sure_later)
-    work = EvalWork(
-        benches={"reads": Perplexity(corpus="c", context=64, sequences=10)}, continuations=None, rng=0
-    )
-    scores = marks(world, tmp_path / "marks", work)["scores"]["reads"]
-    assert scores["by_position"] == {
-        "0-31": pytest.approx(log(ARCH.vocab)),
-        "32-63": pytest.approx(0.0, abs=1e-6),
-    }
-    early, late = 32 + 32 + 10, 32 + 8
-    assert scores["nats"] == pytest.approx(log(ARCH.vocab) * early / (early + late))
-
-
-def test_an_answer_counts_when_it_is_right_to_the_letter(
-    tmp_path: Path, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = Vocabulary.open(world["tokenizer"])
-    asked: list[Mapping[str, Any]] = []
-
-    def reply(model: Decoder, prompts: list[list[int]], **how: Any) -> list[list[int]]:
-        asked.append(how)
-        assert [words.decode(prompt) for prompt in prompts] == [
-            "the last of a b is",
-            "the first of a b is",
-            "x",
-        ]
-        return words.encode([" b", " b", " 9"])
-
-    monkeypatch.setattr(examine, "generate", reply)
-    work = EvalWork(
-        benches={"answers": ExactMatch(corpus="c", questions=5, max_new=4)}, continuations=None, rng=0
-    )
-    scores = marks(world, tmp_path / "marks", work)["scores"]["answers"]
-    assert scores == {"suite": "exact_match", "corpus": "c", "exact": 2 / 3, "asked": 3}
-    assert (asked[0]["temperature"], asked[0]["max_new"]) == (0.0, 4)
-
-
-def test_an_answer_ends_at_any_token_with_a_full_stop_or_a_line_end(
-    tmp_path: Path, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words, stops = Vocabulary.open(world["tokenizer"]), list[frozenset[int]]()
-
-    def reply(model: Decoder, prompts: list[list[int]], **how: Any) -> list[list[int]]:
-        stops.append(how["stop"])
-        return [[] for _ in prompts]
-
-    monkeypatch.setattr(examine, "generate", reply)
-    work = EvalWork(
-        benches={"answers": ExactMatch(corpus="c", questions=1, max_new=4)}, continuations=None, rng=0
-    )
-    marks(world, tmp_path / "marks", work)
-    merged = words.encode(["the last of a b is b .\n"])[0]
-    assert [words.decode([token]) for token in merged if token in stops[0]] == [" .\n"]
-    assert words.end in stops[0]
-    assert not stops[0] & set(words.encode(["the last of a b is b"])[0])
-
-
-def test_continuations_are_text_and_repeat_themselves(tmp_path: Path, world: dict[str, Path]) -> None:
-    wanted = Continuations(prompts=("the last", "the first of"), max_new=6, temperature=1.0)
-    facts = [
-        marks(world, tmp_path / name, EvalWork(benches={}, continuations=wanted, rng=rng))["continuations"]
-        for name, rng in (("a", 1), ("b", 1), ("c", 2))
-    ]
-    assert [found["prompt"] for found in facts[0]] == ["the last", "the first of"]
-    assert (facts[0] == facts[1], facts[0] == facts[2]) == (True, False)
 
 
 # ---- release ---------------------------------------------------------------------------

@@ -1,0 +1,69 @@
+"""Perplexity: the loss over the beginnings of held-out documents, and by position in the document."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from ....compiler.plan.model import Perplexity
+from ....kernels.cross_entropy.op import log_probs
+from ...errors import StageError
+from ..data.feed import IGNORED
+from ..data.heldout import windows
+from ..data.tokens import TokenSet
+from .subject import Subject
+
+_FIRST_BUCKET = 32
+
+
+def score(subject: Subject, bench: Perplexity) -> dict[str, Any]:
+    """Mean loss in nats, and for positions 0-31, 32-63, 64-127 …"""
+    model, edges = subject.model, _edges(bench.context)
+    sums, counts = torch.zeros(len(edges), dtype=torch.float64), torch.zeros(len(edges), dtype=torch.int64)
+    spans = list(zip([0, *edges[:-1]], edges, strict=True))
+    tokens = TokenSet.open(subject.inputs[f"tokens:{bench.corpus}"])
+    for batch in windows(tokens.heldout, bench.context, bench.sequences):
+        hidden_BTD = model.hidden(batch.tokens_BT, batch.documents_BT, subject.rope)
+        losses_BT = -log_probs(
+            hidden_BTD.flatten(0, 1),
+            model.unembedding,
+            batch.labels_BT.flatten(),
+            cap=model.arch.final_cap,
+            ignore=IGNORED,
+        ).view_as(batch.labels_BT)
+        for bucket, (start, end) in enumerate(spans):
+            sums[bucket] += losses_BT[:, start:end].sum(dtype=torch.float64)
+            counts[bucket] += (batch.labels_BT[:, start:end] != IGNORED).sum()
+    if not counts.sum():
+        headline = f"no text of `{bench.corpus}` is held out, so there is nothing to measure"
+        help = ("a corpus needs a few more documents for some of them to be held out",)
+        raise StageError("RUN156", "nothing-to-measure", headline, help=help)
+    nats = (sums.sum() / counts.sum()).item()
+    return {
+        "value": _exp(nats),
+        "corpus": bench.corpus,
+        "nats": nats,
+        "perplexity": _exp(nats),
+        "tokens": int(counts.sum()),
+        "by_position": {
+            f"{start}-{end - 1}": (total / count).item()
+            for (start, end), total, count in zip(spans, sums, counts, strict=True)
+            if count
+        },
+    }
+
+
+def _exp(nats: float) -> float:
+    """JSON knows no infinity."""
+    return math.exp(min(nats, 700.0))
+
+
+def _edges(context: int) -> list[int]:
+    """Ends of the position buckets: 32, 64, 128, … up to the context."""
+    edges, edge = list[int](), _FIRST_BUCKET
+    while edge < context:
+        edges.append(edge)
+        edge *= 2
+    return [*edges, context]

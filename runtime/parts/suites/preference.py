@@ -1,0 +1,41 @@
+"""Preference accuracy: the share of pairs in which the model finds the chosen answer likelier.
+
+Sums of log-probabilities are compared, as DPO compares them; `mean` divides each by its tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....compiler.plan.model import Preference
+from . import rows
+from .likelihood import encode, likelihoods
+from .subject import Subject
+
+_ROW = '{"prompt": "2 + 2 =", "chosen": " 4", "rejected": " 5"}'
+Pair = tuple[str, str, str]
+
+
+def score(subject: Subject, bench: Preference) -> dict[str, Any]:
+    assert bench.file, "pairs that a step makes are refused before anything starts"
+    pairs = rows.read(bench.file, _pair, _ROW)
+    asked = [encode(subject.words, prompt, one) for prompt, *both in pairs for one in both]
+    told = likelihoods(subject, asked, bench.context)
+    chosen, rejected = told[::2], told[1::2]
+    both = list(zip(chosen, rejected, strict=True))
+    share = sum(_over(one.total, other.total) for one, other in both) / len(both)
+    mean = sum(_over(one.total / one.tokens, other.total / other.tokens) for one, other in both) / len(both)
+    margin = sum(one.total - other.total for one, other in both) / len(both)
+    return {"value": share, "accuracy": share, "mean": mean, "margin": margin, "asked": len(both)}
+
+
+def _over(one: float, other: float) -> float:
+    """A tie tells nothing, and counts half."""
+    return 0.5 if one == other else float(one > other)
+
+
+def _pair(row: dict[str, Any]) -> Pair:
+    chosen, rejected = rows.text(row, "chosen"), rows.text(row, "rejected")
+    if chosen == rejected:
+        raise rows.Fault("`chosen` and `rejected` are the same")
+    return rows.text(row, "prompt"), chosen, rejected

@@ -1,0 +1,24 @@
+"""Who is measured: a model, the vocabulary it reads with, and the artifacts that its benches read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data.vocabulary import Vocabulary
+from ..model.decoder import Decoder
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`rope` is the base that the model was trained with last; `inputs` are artifacts by role."""
+
+    model: Decoder
+    words: Vocabulary
+    rope: float
+    inputs: Mapping[str, Path]
+
+    @property
+    def vocab(self) -> int:
+        return self.model.arch.vocab
