@@ -49,13 +49,13 @@ def examinee(folder: Path) -> Subject:
     hay = [Document(str(at), f"sentence {at} of the hay.\nand {at} more.\n") for at in range(9)]
     write_documents(folder / "corpus" / "heldout.parquet", hay)
     inputs = {"tokens:c": folder / "tokens", "corpus:c": folder / "corpus"}
-    return Subject(model, Vocabulary.open(folder / "tokenizer"), ARCH.rope, inputs)
+    return Subject(model, Vocabulary.open(folder / "tokenizer"), ARCH.rope, inputs, folder)
 
 
 def jsonl(folder: Path, *rows: Any) -> File:
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return File(path=str(path), digest="")
+    return File(path=path.name, digest="")
 
 
 @torch.no_grad()

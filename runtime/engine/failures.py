@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...compiler.plan.model import Plan, Step
+from ...compiler.plan.model import Bench, EvalWork, Plan, Step
 from ..errors import Interrupted, LehrError, Refusal, StageError
 from ..stages.able import extras, lacking, unmeasured
 from ..stages.editions import EDITIONS
@@ -65,9 +65,10 @@ def _refuse_what_no_stage_does(plan: Plan) -> None:
 
 def _refuse_what_is_not_installed(plan: Plan) -> None:
     """A bench that needs an extra which is not here."""
-    measuring = [step for step in plan.steps if step.work.kind == "eval"]
-    asked = [(bench, step.address) for step in measuring for bench in step.work.benches.values()]
-    asked += [(bench, None) for bench in plan.benches.values()]
+    asked: list[tuple[Bench, str | None]] = [(bench, None) for bench in plan.benches.values()]
+    for step in plan.steps:
+        if isinstance(step.work, EvalWork):
+            asked += [(bench, step.address) for bench in step.work.benches.values()]
     for bench, address in asked:
         for package, extra in extras(bench):
             if find_spec(package) is None:

@@ -26,7 +26,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work = step.work
     assert isinstance(work, EvalWork)
     model = load(inputs["model"])
-    subject = Subject(model, Vocabulary.open(inputs["tokenizer"]), model.arch.rope, inputs)
+    subject = Subject(model, Vocabulary.open(inputs["tokenizer"]), model.arch.rope, inputs, room.root)
     scores: dict[str, Any] = {}
     for done, (name, bench) in enumerate(work.benches.items(), start=1):
         if room.stopping:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...compiler.plan import files
-from ...compiler.plan.model import CorpusWork, File, Files, Step, TokenizerWork
+from ...compiler.plan.model import Bench, CorpusWork, EvalWork, File, Files, Step, TokenizerWork
 from ..parts.data.kinds import READ, kind_of
 
 _LISTED = 8
@@ -33,8 +33,17 @@ def unlike(step: Step, root: Path) -> Unlike | None:
             return _corpus(step.address, source, root)
         case TokenizerWork(file=File() as file):
             return _file(step.address, file, root)
+        case EvalWork(benches=benches):
+            asked = (file for bench in benches.values() for file in files_of(bench))
+            return next((found for file in asked if (found := _file(step.address, file, root))), None)
         case _:
             return None
+
+
+def files_of(bench: Bench) -> list[File]:
+    """The files and folders of the user's that a bench reads."""
+    found = (getattr(bench, "file", None), getattr(bench, "folder", None))
+    return [one for one in found if isinstance(one, File)]
 
 
 def _corpus(address: str, source: Files, root: Path) -> Unlike | None:

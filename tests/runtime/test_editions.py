@@ -67,7 +67,7 @@ def sizes(folder: Path) -> list[float]:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("editions")
     (folder / "tiny.lehr").write_text(SMALL)
-    plan, _ = compile_spec(str(folder / "tiny.lehr"))
+    plan, _ = compile_spec(str(folder / "tiny.lehr"), editions=EDITIONS)
     assert plan
     run(plan, root=folder)
     found = results(plan, folder)

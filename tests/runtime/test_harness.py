@@ -32,7 +32,7 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> File:
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "tasks"
     folder.mkdir()
-    rows = jsonl(folder, *ROWS).path
+    rows = folder / jsonl(folder, *ROWS).path
     data = f"dataset_path: json\ndataset_kwargs: {{data_files: {{test: {rows}}}}}\ntest_split: test\n"
     shape = "doc_to_text: '{{question}}'\ndoc_to_target: answer\n"
     metrics = "metric_list: [{metric: acc}, {metric: acc_norm}]\n"
@@ -43,7 +43,7 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> File:
     (folder / "said.yaml").write_text(data + said + until)
     read = "task: read\noutput_type: loglikelihood_rolling\ndoc_to_text: ''\ndoc_to_target: '{{question}}'\n"
     (folder / "read.yaml").write_text(data + read + "metric_list: [{metric: word_perplexity}]\n")
-    return File(path=str(folder), digest="")
+    return File(path=folder.name, digest="")
 
 
 def bench(tasks: File, task: str, **more: Any) -> Harness:

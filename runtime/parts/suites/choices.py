@@ -31,7 +31,7 @@ class Choice:
 
 def score(subject: Subject, bench: MultipleChoice) -> dict[str, Any]:
     """The first `shots` rows are solved before every question, and not asked."""
-    found = rows.read(bench.file, _choice, _ROW)
+    found = rows.read(bench.file, subject.root, _choice, _ROW)
     shots, asked = found[: bench.shots], found[bench.shots :]
     if not asked:
         headline = f"{bench.file.path} has {len(found)} questions, and {bench.shots} are solved as examples"
@@ -65,8 +65,7 @@ def _accuracy(
 
 def _choice(row: dict[str, Any]) -> Choice:
     prompt, choices = rows.text(row, "question", "prompt"), row.get("choices")
-    is_list = isinstance(choices, list) and len(choices) > 1
-    if not (is_list and all(isinstance(choice, str) and choice for choice in choices)):
+    if not isinstance(choices, list) or len(choices) < 2 or not all(map(_is_text, choices)):
         raise rows.Fault("`choices` is not a list of at least two texts")
     answer = row.get("answer")
     if isinstance(answer, str) and answer in choices:
@@ -74,3 +73,7 @@ def _choice(row: dict[str, Any]) -> Choice:
     if type(answer) is not int or not 0 <= answer < len(choices):
         raise rows.Fault("`answer` is neither one of the choices nor the place of one, counted from 0")
     return Choice(prompt, tuple(choices), answer)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""

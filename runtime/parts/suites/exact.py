@@ -53,7 +53,7 @@ def stops(words: Vocabulary) -> frozenset[int]:
 
 def _questions(subject: Subject, bench: ExactMatch) -> list[Question]:
     if bench.file:
-        return rows.read(bench.file, _question, _ROW)
+        return rows.read(bench.file, subject.root, _question, _ROW)
     path = subject.inputs[f"corpus:{bench.corpus}"] / "questions.parquet"
     found = read_questions(path) if path.is_file() else []
     if not found:

@@ -28,7 +28,7 @@ def score(subject: Subject, bench: Harness) -> dict[str, Any]:
     from lm_eval.evaluator import simple_evaluate  # pyright: ignore[reportMissingImports]
     from lm_eval.tasks import TaskManager  # pyright: ignore[reportMissingImports]
 
-    tasks = TaskManager(include_path=bench.folder.path, include_defaults=False)
+    tasks = TaskManager(include_path=str(subject.root / bench.folder.path), include_defaults=False)
     if bench.task not in tasks.all_tasks:
         known = ", ".join(sorted(tasks.all_tasks)[:8]) or "none"
         headline = f"{bench.folder.path} has no task `{bench.task}`"
@@ -76,7 +76,8 @@ def _answering(subject: Subject, bench: Harness) -> Any:
             return [_rolling(subject, request.args[0], bench.context) for request in requests]
 
         def generate_until(self, requests: Sequence[Any]) -> list[str]:
-            return [_until(subject, *request.args, bench.context) for request in requests]
+            asked = (request.args for request in requests)
+            return [_until(subject, prompt, wanted, bench.context) for prompt, wanted in asked]
 
     return Answering()
 

@@ -18,7 +18,7 @@ Pair = tuple[str, str, str]
 
 def score(subject: Subject, bench: Preference) -> dict[str, Any]:
     assert bench.file, "pairs that a step makes are refused before anything starts"
-    pairs = rows.read(bench.file, _pair, _ROW)
+    pairs = rows.read(bench.file, subject.root, _pair, _ROW)
     asked = [encode(subject.words, prompt, one) for prompt, *both in pairs for one in both]
     told = likelihoods(subject, asked, bench.context)
     chosen, rejected = told[::2], told[1::2]

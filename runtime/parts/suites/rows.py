@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ....compiler.plan.files import opened
 from ....compiler.plan.model import File
 from ...errors import StageError
 
@@ -19,13 +20,13 @@ class Fault(Exception):
     """Why a row is none."""
 
 
-def read(file: File, parse: Callable[[dict[str, Any]], Row], wanted: str) -> list[Row]:
-    """Every row of a file as `parse` has it; the first that it refuses is a letter with its line.
+def read(file: File, root: Path, parse: Callable[[dict[str, Any]], Row], wanted: str) -> list[Row]:
+    """Every row of a file below `root` as `parse` has it; the first that it refuses is a letter with its line.
 
     `wanted` shows what a row looks like.
     """
     rows: list[Row] = []
-    for number, line in enumerate(_lines(file), start=1):
+    for number, line in enumerate(_lines(file, root), start=1):
         try:
             if line.strip():
                 rows.append(parse(_object(line)))
@@ -46,17 +47,17 @@ def text(row: dict[str, Any], *names: str) -> str:
     raise Fault(f"there is no `{names[0]}` in it")
 
 
-def _lines(file: File) -> Iterator[bytes]:
-    path = Path(file.path)
+def _lines(file: File, root: Path) -> Iterator[bytes]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        with opened(file.path, root) as plain:
+            stream = gzip.GzipFile(fileobj=plain) if file.path.endswith(".gz") else plain
             while line := stream.readline(_LONGEST):
                 yield line
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         help = ("put the file there, or name another one in the spec",)
         raise StageError(
-            "RUN152", "file-missing", f"{file.path} cannot be read: {reason.lower()}", help=help
+            "RUN140", "source-missing", f"{file.path} cannot be read: {reason.lower()}", help=help
         ) from None
 
 

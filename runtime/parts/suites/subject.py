@@ -12,12 +12,16 @@ from ..model.decoder import Decoder
 
 @dataclass(frozen=True)
 class Subject:
-    """`rope` is the base that the model was trained with last; `inputs` are artifacts by role."""
+    """`rope` is the base that the model was trained with last; `inputs` are artifacts by role.
+
+    Files that benches name lie below `root`.
+    """
 
     model: Decoder
     words: Vocabulary
     rope: float
     inputs: Mapping[str, Path]
+    root: Path = Path()
 
     @property
     def vocab(self) -> int:
