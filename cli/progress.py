@@ -63,6 +63,8 @@ class Screen:
                 self.line(
                     "Warning", f"{facts['path']} is not what was written; the step runs again", "yellow"
                 )
+            case "workers_lost":
+                self.line("Warning", f"{facts['because']}; the data is read without workers", "yellow")
             case _:
                 pass
 

@@ -8,7 +8,7 @@ import click
 
 from ..compiler.plan.model import Plan
 from .options import colour
-from .run import THREADS, execute, saved_plan
+from .run import THREADS, WORKERS, execute, saved_plan
 from .status import newest_run
 
 
@@ -16,8 +16,9 @@ from .status import newest_run
 @click.argument("run", required=False, metavar="[RUN]")
 @colour
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
+@click.option("--workers", type=click.IntRange(min=0), default=0, help=WORKERS)
 @click.pass_context
-def verb(ctx: click.Context, run: str | None, color: str, threads: int | None) -> None:
+def verb(ctx: click.Context, run: str | None, color: str, threads: int | None, workers: int) -> None:
     """Run on what stands in a run's folder, from the latest checkpoint that passes its checksum.
 
     Without RUN, the newest run under `runs/`.  Interrupted and resumed is the same as
@@ -26,7 +27,7 @@ def verb(ctx: click.Context, run: str | None, color: str, threads: int | None) -
     folder = Path(run) if run else newest_run()
     plan = saved_plan(str(folder / "plan.json"))
     plan, root = _placed(plan, folder)
-    ctx.exit(execute(plan, color, threads, root))
+    ctx.exit(execute(plan, color, threads, root, workers=workers))
 
 
 def _placed(plan: Plan, folder: Path) -> tuple[Plan, Path]:

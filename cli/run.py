@@ -14,6 +14,7 @@ from ..compiler.plan.fingerprint import fingerprint
 from ..compiler.plan.model import Plan
 from .options import colour, profile, selection, settings, show_failure, spec_files, wants_colour
 
+WORKERS = "Processes that read data ahead of the training. Default: 0. No result depends on it."
 THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores are idle, or one."
 
 
@@ -24,6 +25,7 @@ THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores a
 @selection
 @colour
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
+@click.option("--workers", type=click.IntRange(min=0), default=0, help=WORKERS)
 @click.option(
     "--force",
     multiple=True,
@@ -40,6 +42,7 @@ def verb(
     exclude: tuple[str, ...],
     color: str,
     threads: int | None,
+    workers: int,
     force: tuple[str, ...],
 ) -> None:
     """Run a spec, or a plan that `lehr plan -o` wrote.  What is done already is kept.
@@ -58,7 +61,7 @@ def verb(
         plan = settled(plan, forced) if plan else None
     if plan and (wanted or exclude):
         plan = only(plan, chosen(plan, compare(plan), wanted, exclude))
-    ctx.exit(1 if plan is None else execute(plan, color, threads, force=forced))
+    ctx.exit(1 if plan is None else execute(plan, color, threads, force=forced, workers=workers))
 
 
 def saved_plan(path: str) -> Plan:
@@ -83,7 +86,12 @@ def saved_plan(path: str) -> Plan:
 
 
 def execute(
-    plan: Plan, color: str, threads: int | None, root: Path = Path(), force: frozenset[str] = frozenset()
+    plan: Plan,
+    color: str,
+    threads: int | None,
+    root: Path = Path(),
+    force: frozenset[str] = frozenset(),
+    workers: int = 0,
 ) -> int:
     """Run a plan below `root`, show it, and say what came of it; returns the exit code."""
     # A waiting thread spins briefly, then sleeps: spinning on starves a busy machine, not at all slows a quiet one.
@@ -98,7 +106,7 @@ def execute(
         try:
             kept = sum(decision.action == "keep" for decision in compare(plan, root))
             screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
-            run(plan, screen, root, threads or quiet_threads(), force)
+            run(plan, screen, root, threads or quiet_threads(), force, workers)
         except LehrError as error:
             screen.line("Stopped", f"{error.step or plan.run}", "red")
             return show_failure(error, plan, color)

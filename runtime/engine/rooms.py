@@ -25,6 +25,7 @@ class StepRoom:
     checkpoints: CheckpointFolder
     journal: Journal
     interrupts: Interrupts
+    workers: int = 0
 
     def say(self, event: str, **facts: Any) -> None:
         self.journal.say(self.step.address, event, facts)

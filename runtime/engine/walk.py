@@ -44,6 +44,7 @@ def run(
     root: Path = Path(),
     threads: int = 1,
     force: Set[str] = frozenset(),
+    workers: int = 0,
 ) -> Ledger:
     """Run a plan below `root` and return its ledger.
 
@@ -61,7 +62,7 @@ def run(
             store = Store(root / plan.store)
             current(plan, lambda fingerprint: store.find(fingerprint) is not None)
             readable(plan, lambda fingerprint: store.find(fingerprint) is not None, root)
-            walk = _Walk(plan, root, folder, store, journal, ledger, threads, force)
+            walk = _Walk(plan, root, folder, store, journal, ledger, threads, workers, force)
             stack.enter_context(walk.interrupts)
             walk.begin()
             for step in plan.steps:
@@ -80,6 +81,7 @@ class _Walk:
     journal: Journal
     ledger: Ledger
     threads: int
+    workers: int
     force: Set[str]
     interrupts: Interrupts = field(default_factory=Interrupts)
     sound: set[str] = field(default_factory=set[str])
@@ -152,7 +154,7 @@ class _Walk:
         self._ready()
         checkpoints = checkpoints_of(self.folder, step, self.journal)
         with self.store.room() as folder:
-            room = StepRoom(step, folder, self.root, checkpoints, self.journal, self.interrupts)
+            room = StepRoom(step, folder, self.root, checkpoints, self.journal, self.interrupts, self.workers)
             facts = runner(step.work.kind)(step, self._inputs(step), room)
             differing = self.store.differing(folder, step.fingerprint) if step.address in self.force else []
             if differing:

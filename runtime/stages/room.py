@@ -41,6 +41,11 @@ class Room(Protocol):
         ...
 
     @property
+    def workers(self) -> int:
+        """Processes that may read data ahead; no result depends on it."""
+        ...
+
+    @property
     def checkpoints(self) -> Checkpoints: ...
 
     def say(self, event: str, **facts: Any) -> None:

@@ -22,7 +22,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         for role, path in inputs.items()
         if role.startswith("tokens:")
     }
-    loop = Loop(step, work, load(inputs["model"]), Feed(work, sets), room, next_token)
-    facts = loop.run()
+    with Feed(work, sets, room.workers, room.say) as feed:
+        loop = Loop(step, work, load(inputs["model"]), feed, room, next_token)
+        facts = loop.run()
     save(loop.model, room.folder)
     return facts

@@ -2,53 +2,14 @@
 
 import json
 from collections import Counter
-from fractions import Fraction
 
 import pytest
+from feeds import GLIDING, SETS, phase, told, work
 
-from lehr.compiler.plan.model import AdamW, Phase, Share, TrainWork
-from lehr.runtime.parts.data.feed import IGNORED, Batch, Feed
+from lehr.runtime.parts.data.feed import IGNORED, Feed
 from lehr.runtime.parts.data.heldout import spread, windows
 from lehr.runtime.parts.data.order import Stream
-from lehr.runtime.parts.data.tokens import TokenSet, collect
-
-OPTIMIZER = AdamW(betas=(0.9, 0.95), eps=1e-8, decay=0.1, clip=1.0)
-
-
-def phase(steps: int, context: int, sequences: int, **shares: tuple[str, str]) -> Phase:
-    return Phase(
-        steps=steps,
-        context=context,
-        sequences=sequences,
-        rope=10_000.0,
-        shares={
-            name: Share(first=Fraction(first), last=Fraction(last)) for name, (first, last) in shares.items()
-        },
-    )
-
-
-def work(*phases: Phase, rng: int = 5) -> TrainWork:
-    return TrainWork(phases=phases, lr=(), optimizer=OPTIMIZER, average=None, rng=rng, earlier=0)
-
-
-def corpus(first_id: int, lengths: list[int]) -> TokenSet:
-    """A corpus in which every token is another."""
-    documents, at = [], first_id
-    for length in lengths:
-        documents.append(list(range(at, at + length)))
-        at += length
-    return TokenSet(collect(documents, 1 << 16), collect([], 1 << 16))
-
-
-SETS = {"a": corpus(0, [5, 9, 2, 7, 1, 6]), "b": corpus(1000, [4, 4, 11, 3])}
-GLIDING = work(
-    phase(4, 6, 3, a=("3/4", "1/4"), b=("1/4", "3/4")),
-    phase(3, 10, 2, a=("1/2", "1/2"), b=("1/2", "1/2")),
-)
-
-
-def told(batch: Batch) -> list[list[list[int]]]:
-    return [batch.tokens_BT.tolist(), batch.labels_BT.tolist(), batch.documents_BT.tolist()]
+from lehr.runtime.parts.data.tokens import collect
 
 
 def test_each_token_is_predicted_exactly_once_an_epoch_but_for_the_first_of_a_document() -> None:

@@ -33,6 +33,7 @@ class Desk:
     folder: Path
     root: Path
     stopping: bool = False
+    workers: int = 0
     checkpoints: Any = None
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 

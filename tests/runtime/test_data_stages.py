@@ -36,6 +36,7 @@ class Desk:
     folder: Path
     root: Path = Path()
     stopping: bool = False
+    workers: int = 0
     checkpoints: Any = None
     said: list[str] = field(default_factory=list)
 

@@ -72,6 +72,7 @@ class Desk:
 
     folder: Path
     checkpoints: Saved = field(default_factory=Saved)
+    workers: int = 0
     stop_after: int = STEPS + 1
     cut_after: int = STEPS + 1
     asked: int = 0

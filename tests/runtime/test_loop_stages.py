@@ -47,6 +47,7 @@ class Desk:
 
     folder: Path
     stopping: bool = False
+    workers: int = 0
     checkpoints: Any = None
 
     def say(self, event: str, **facts: Any) -> None:

@@ -6,7 +6,8 @@ is a few counts, so a run that was cut off goes on with the very next sequence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from ....compiler.plan.model import Phase, TrainWork
 from ..seeds import seed
+from .crew import Crew, CrewLost, Rows
 from .mixing import Mixture
 from .order import Stream
 from .tokens import TokenSet
@@ -33,48 +35,119 @@ class Batch:
 
 
 class Feed:
-    """The batches of a training stage, asked for one step after the other."""
+    """The batches of a training stage, asked for one step after the other.
 
-    def __init__(self, work: TrainWork, sets: Mapping[str, TokenSet]) -> None:
+    With `workers`, other processes read ahead; it changes neither a batch nor the state.
+    """
+
+    def __init__(
+        self,
+        work: TrainWork,
+        sets: Mapping[str, TokenSet],
+        workers: int = 0,
+        say: Callable[..., None] | None = None,
+    ) -> None:
         names = sorted({name for phase in work.phases for name in phase.shares})
+        self._work, self._sets, self._workers, self._say = work, sets, workers, say
         self._phases = tuple(_stretches(work.phases))
         self._streams = {
             name: Stream(sets[name].train, seed(work.rng, "order", work.earlier, name)) for name in names
         }
-        self._step = 0
-        self._taken = dict.fromkeys(names, 0)
-        self._drawn = dict.fromkeys(names, 0)
+        self._place = _Place(0, dict.fromkeys(names, 0), dict.fromkeys(names, 0))
+        self._crew: Crew | None = None
+        self._ahead: deque[_Place] = deque()
+
+    def __enter__(self) -> Feed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Send the workers home, for good."""
+        self._send_home()
+        self._workers = 0
 
     def batch(self, step: int) -> Batch:
         """The batch of this step, which must be the one after the last."""
-        if step != self._step:
-            raise ValueError(f"step {self._step} comes next, not {step}")
-        start, phase, mixture = next(found for found in self._phases if step < found[0] + found[1].steps)
-        if step == start:
-            self._taken = dict.fromkeys(self._taken, 0)
-        rows = [self._sequence(mixture, phase.context) for _ in range(phase.sequences)]
-        self._step += 1
+        if step != self._place.step:
+            raise ValueError(f"step {self._place.step} comes next, not {step}")
+        return batch_of(*(self._read_ahead() if self._workers else self.rows()))
+
+    def rows(self) -> Rows:
+        """The ids and document numbers of the next step's sequences, read in this process."""
+        draws, self._place = self._after(self._place)
+        rows = [self._streams[name].read(position, size) for name, position, size in draws]
         ids_BS, documents_BS = (torch.stack(part) for part in zip(*rows, strict=True))
-        return batch_of(ids_BS, documents_BS)
+        return ids_BS, documents_BS
 
     def drawn(self) -> dict[str, int]:
         """Tokens taken from each corpus so far."""
-        return dict(self._drawn)
+        return dict(self._place.drawn)
 
     def state(self) -> dict[str, Any]:
-        return {"step": self._step, "taken": dict(self._taken), "drawn": dict(self._drawn)}
+        return self._place.told()
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken."""
-        self._step, self._taken, self._drawn = state["step"], dict(state["taken"]), dict(state["drawn"])
+        self._place = _Place(state["step"], dict(state["taken"]), dict(state["drawn"]))
+        self._send_home()
 
-    def _sequence(self, mixture: Mixture, context: int) -> tuple[Tensor, Tensor]:
-        """One token more than the context, which is the last label; the next sequence begins with it."""
-        name = mixture.next(self._taken)
-        row = self._streams[name].read(self._drawn[name], context + 1)
-        self._taken[name] += 1
-        self._drawn[name] += context
-        return row
+    def _after(self, place: _Place) -> tuple[list[tuple[str, int, int]], _Place]:
+        """The sequences of the step that stands at `place`, as corpus, position and size; and the next place.
+
+        A sequence has one token more than the context, which is the last label; the next one begins with it.
+        """
+        start, phase, mixture = next(
+            found for found in self._phases if place.step < found[0] + found[1].steps
+        )
+        taken = dict.fromkeys(place.taken, 0) if place.step == start else dict(place.taken)
+        drawn = dict(place.drawn)
+        draws: list[tuple[str, int, int]] = []
+        for _ in range(phase.sequences):
+            name = mixture.next(taken)
+            draws.append((name, drawn[name], phase.context + 1))
+            taken[name] += 1
+            drawn[name] += phase.context
+        return draws, _Place(place.step + 1, taken, drawn)
+
+    # ---- reading ahead -------------------------------------------------------------------
+
+    def _send_home(self) -> None:
+        if self._crew:
+            self._crew.dismiss()
+        self._crew = None
+        self._ahead.clear()
+
+    def _read_ahead(self) -> Rows:
+        """The rows of the next step, and every worker busy with one of those after it."""
+        try:
+            self._crew = self._crew or Crew(self._work, self._sets, self._workers)
+            place = self._ahead[-1] if self._ahead else self._place
+            while self._crew.has_room and place.step < self._work.steps:
+                self._crew.ask(place.told())
+                _, place = self._after(place)
+                self._ahead.append(place)
+            rows = self._crew.take()
+        except CrewLost as lost:
+            self.close()
+            if self._say:
+                self._say("workers_lost", because=str(lost))
+            return self.rows()
+        self._place = self._ahead.popleft()
+        return rows
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a stage stands before a step: sequences of this phase and tokens of the stage, by corpus."""
+
+    step: int
+    taken: Mapping[str, int]
+    drawn: Mapping[str, int]
+
+    def told(self) -> dict[str, Any]:
+        return {"step": self.step, "taken": dict(self.taken), "drawn": dict(self.drawn)}
 
 
 def batch_of(ids_BS: Tensor, documents_BS: Tensor) -> Batch:

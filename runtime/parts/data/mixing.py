@@ -11,37 +11,49 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 
 from ....compiler.plan.model import Share
 
 
-@dataclass(frozen=True)
 class Mixture:
-    """The shares of a phase that draws this many sequences."""
+    """The shares of a phase that draws this many sequences.
 
-    shares: Mapping[str, Share]
-    sequences: int
+    What is due after n sequences is the integral of a share, `first n + (last - first) n² / 2N`.  It is
+    kept in whole numbers of the common denominator, for fractions took twenty times as long.
+    """
+
+    def __init__(self, shares: Mapping[str, Share], sequences: int) -> None:
+        self.shares, self.sequences = shares, sequences
+        bends = {name: (share.last - share.first) / (2 * sequences) for name, share in shares.items()}
+        slack = Fraction(1, max(1, 2 * len(shares) - 2))
+        parts = (slack, *bends.values(), *(share.first for share in shares.values()))
+        self._one = lcm(*(part.denominator for part in parts))
+        self._slack = int(slack * self._one)
+        self._curves = {
+            name: (int(shares[name].first * self._one), int(bends[name] * self._one))
+            for name in sorted(shares)
+        }
 
     def due(self, name: str, drawn: int) -> Fraction:
-        """How many of the first `drawn` sequences should be this corpus's: the integral of its share."""
-        share = self.shares[name]
-        return share.first * drawn + (share.last - share.first) * drawn * drawn / (2 * self.sequences)
+        """How many of the first `drawn` sequences should be this corpus's."""
+        return Fraction(self._due(name, drawn), self._one)
 
     def next(self, taken: Mapping[str, int]) -> str:
         """The corpus of the next sequence, after so many were taken from each in this phase."""
         if len(self.shares) == 1:
             return next(iter(self.shares))
         drawn = sum(taken.get(name, 0) for name in self.shares) + 1
-        slack = Fraction(1, 2 * len(self.shares) - 2)
-        behind = {name: self.due(name, drawn) - taken.get(name, 0) for name in sorted(self.shares)}
-        willing = [name for name, deficit in behind.items() if deficit >= slack]
-        return min(
-            willing, key=lambda name: (self._deadline(name, taken.get(name, 0), drawn, slack), -behind[name])
-        )
+        behind = {name: self._due(name, drawn) - taken.get(name, 0) * self._one for name in self._curves}
+        willing = [name for name, deficit in behind.items() if deficit >= self._slack]
+        return min(willing, key=lambda name: (self._deadline(name, taken.get(name, 0), drawn), -behind[name]))
 
-    def _deadline(self, name: str, taken: int, drawn: int, slack: Fraction) -> int:
+    def _due(self, name: str, drawn: int) -> int:
+        rise, bend = self._curves[name]
+        return (rise + bend * drawn) * drawn
+
+    def _deadline(self, name: str, taken: int, drawn: int) -> int:
         """By which sequence this corpus must be taken again."""
         ahead = range(drawn, self.sequences + 1)
-        return bisect_left(ahead, taken + 1 - slack, key=lambda at: self.due(name, at))
+        return bisect_left(ahead, (taken + 1) * self._one - self._slack, key=lambda at: self._due(name, at))

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -39,10 +40,15 @@ class TokenSet:
 
     train: Documents
     heldout: Documents
+    folder: Path | None = None
 
     @classmethod
     def open(cls, folder: Path) -> TokenSet:
-        return cls(read(folder / "train.safetensors"), read(folder / "heldout.safetensors"))
+        return cls(read(folder / "train.safetensors"), read(folder / "heldout.safetensors"), folder)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the files by itself."""
+        return (TokenSet.open, (self.folder,)) if self.folder else (TokenSet, (self.train, self.heldout))
 
 
 def collect(documents: Iterable[list[int]], vocab: int) -> Documents:
