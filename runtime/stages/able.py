@@ -17,8 +17,6 @@ def lacking(step: model.Step) -> Iterator[str]:
     match work:
         case model.CorpusWork(source=None):
             yield "a corpus without a source"
-        case model.InitWork(arch=arch):
-            yield from (f"`{name}`" for name in _unlike_default(arch))
         case model.TrainWork():
             yield from (f"`{name}`" for name in _unlike_default(work) if name == "z_loss")
             if work.open:

@@ -16,7 +16,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     """Draw the weights; each tensor's own seed makes them independent of the order of drawing."""
     work = step.work
     assert isinstance(work, InitWork)
-    model = Decoder(work.arch)
+    model = Decoder.empty(work.arch)
     initialise(model, work.std, work.rng)
     save(model, room.folder)
     return {"params": model.params}

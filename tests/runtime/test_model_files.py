@@ -60,9 +60,9 @@ def test_others_find_the_tensors_under_their_names(tmp_path: Path, model: Decode
 @pytest.mark.parametrize(
     ("change", "note"),
     [
-        ({"ffn": 16}, "model.layers.0.mlp.down_proj.weight: wanted ([8, 16], 'F32'), found ([8, 12], 'F32')"),
-        ({"tied": False}, "lm_head.weight: wanted ([20, 8], 'F32'), found None"),
-        ({"layers": 2}, "model.layers.1.input_layernorm.weight: wanted ([8], 'F32'), found None"),
+        ({"ffn": 16}, "model.layers.0.mlp.down_proj.weight: wanted [8, 16], found [8, 12]"),
+        ({"tied": False}, "lm_head.weight: wanted [20, 8], not there"),
+        ({"layers": 2}, "model.layers.1.input_layernorm.weight: wanted [8], not there"),
     ],
 )
 def test_tensors_that_do_not_fit_the_shape_are_named(
@@ -81,4 +81,4 @@ def test_a_tensor_of_another_kind_of_number_is_named(tmp_path: Path, model: Deco
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(StageError) as refused:
         load(tmp_path)
-    assert refused.value.notes == ("model.norm.weight: wanted ([8], 'F32'), found ([8], 'F16')",)
+    assert refused.value.notes == ("model.norm.weight: found F16, where F32 can be read",)
