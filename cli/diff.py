@@ -10,12 +10,14 @@ import click
 from .options import colour, formats, profile, selection, settings, show_letters, spec_files
 
 if TYPE_CHECKING:
+    from ..compiler.diagnostics.diagnostic import Diagnostic
     from ..compiler.plan.compare import Decision
     from ..compiler.tools.differ import Difference, Pipeline
     from .operands import Opened, Operand
 
 NOTHING, BROKEN, CHANGED = 0, 1, 4
 CATEGORIES = ("SPEC", "PLAN", "WEIGHTS", "RELEASE")
+"""Those of `compiler.lint.pair`, which `--help` need not load."""
 
 
 class Divided(click.Command):
@@ -34,6 +36,13 @@ class Divided(click.Command):
 @profile
 @selection
 @colour
+@click.option(
+    "--breaking",
+    is_flag=False,
+    flag_value="SPEC",
+    type=click.Choice(CATEGORIES, case_sensitive=False),
+    help="What the change breaks, instead of what it is. Alone: SPEC, the strictest.",
+)
 @click.option("--all", "everything", is_flag=True, help="List every turn of every loop, and every step.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when something changed.")
 @click.pass_context
@@ -46,6 +55,7 @@ def verb(
     wanted: tuple[str, ...],
     exclude: tuple[str, ...],
     color: str,
+    breaking: str | None,
     everything: bool,
     exit_code: bool,
 ) -> None:
@@ -59,9 +69,15 @@ def verb(
     lehr diff main -- specs/llama3.lehr   a spec as it was at `main`, and as it is now
     lehr diff v1 v2                       all specs between two revisions
     lehr diff runs/llama3/full now.lehr   what a run did, and a spec
+
+    --breaking finds what a change breaks: SPEC (params that scripts set), PLAN (names of
+    stages), WEIGHTS (budgets, diets, rates) or RELEASE (what others load), each with those
+    after it.  It exits with 1 when it finds something.
     """
     from .operands import pairs
 
+    if breaking:
+        ctx.exit(_broken(words, ctx.meta["paths"], settings, profile, color, form, breaking.upper()))
     found: list[Difference] = []
     failed = False
     for before, after in pairs(words, ctx.meta["paths"]):
@@ -115,6 +131,55 @@ def _decisions(after: Pipeline, *operands: Operand) -> list[Decision]:
 
     folder = next((Path(one.path) for one in operands if one.is_run), None)
     return compare(settled(after.plan), current=after.plan, run=folder)
+
+
+def _broken(
+    words: tuple[str, ...],
+    paths: tuple[str, ...],
+    settings: tuple[str, ...],
+    profile: str,
+    color: str,
+    form: str,
+    category: str,
+) -> int:
+    """Letters about what the change breaks; the exit code."""
+    from ..compiler.journey import all_gone, broken
+    from .operands import opened, pairs
+
+    letters: list[Diagnostic] = []
+    failed, allowed = False, 0
+    for before, after in pairs(words, paths):
+        if not (before.is_spec and after.is_spec):
+            raise click.UsageError("--breaking compares specs: a plan no longer says what was written")
+        if before.path == after.path and not before.exists:
+            continue
+        gone = before.path == after.path and not after.exists
+        sides = [opened(one, settings, profile) for one in ((before,) if gone else (before, after))]
+        journeys = [one.journey for one in sides if _sound(one, color) and one.journey]
+        failed = failed or len(journeys) < len(sides)
+        if len(journeys) == 2:
+            found, excused = broken(journeys[0], journeys[1], profile, category)
+            letters, allowed = letters + found, allowed + len(excused)
+        elif gone and journeys:
+            letters += all_gone(journeys[0], profile)
+    _show_letters(letters, form, color)
+    if form == "text":
+        told = f"{len(letters)} found" if letters else "nothing is broken"
+        click.echo(f"Compared by {category}: {told}" + (f", {allowed} allowed" if allowed else ""), err=True)
+    return BROKEN if failed or letters else NOTHING
+
+
+def _show_letters(letters: list[Diagnostic], form: str, color: str) -> None:
+    from ..compiler.diagnostics.as_json import document
+    from ..compiler.diagnostics.github import github
+
+    match form:
+        case "json":
+            click.echo(document(letters), nl=False)
+        case "github":
+            click.echo(github(letters), nl=False)
+        case _:
+            show_letters(letters, color)
 
 
 def _answer(found: list[Difference], form: str, everything: bool) -> None:

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from .diagnostics.diagnostic import Diagnostic, Severity, in_order
+from .diagnostics.diagnostic import Diagnostic, Label, Severity, in_order
 from .front import ast, load, parse
+from .graph.blocks.release import Release
 from .graph.claims import Verdict
 from .graph.letters import letter, unknown
 from .graph.model import Graph
@@ -24,7 +25,8 @@ from .graph.names import Scope, declare
 from .graph.profile import profiles
 from .graph.views import View, full, under
 from .lint.config import Config
-from .lint.inspect import inspect, inspect_again, is_whole
+from .lint.inspect import inspect, inspect_again, inspect_pair, is_whole, spec_of
+from .lint.rules import rules
 from .lint.suppress import Allow, Excused, allows, audit, excuse, leaves_no_plan
 from .text import Source, Span
 
@@ -148,16 +150,11 @@ def views_to_findings(journey: Journey) -> None:
 
 def findings_to_letters(journey: Journey) -> None:
     """Take out what the configuration and the spec allow, and order what is left."""
-    files = [file for file in (journey.file, *journey.imported.values()) if file]
-    own = {id(file): allows(file) for file in files}
+    own = _allows(journey)
     config = journey.config
-    headers = {
-        name: block.header
-        for view in journey.views.values()
-        for name, block in (view.graph.blocks if view.graph else {}).items()
-    }
     letters = [one for one in journey.letters if _counts(one, config)]
-    letters, excused = excuse(letters, [allow for found in own.values() for allow in found], headers)
+    everywhere = [allow for found in own.values() for allow in found]
+    letters, excused = excuse(letters, everywhere, _headers(journey))
     reasons = {(found.code, found.span): reason for found, reason in excused}
     folded = in_order(list(_folded([found for found, _ in excused])))
     journey.allowed = [Excused(found, reasons[found.code, found.span]) for found in folded]
@@ -166,6 +163,51 @@ def findings_to_letters(journey: Journey) -> None:
     journey.letters = in_order(
         [found if leaves_no_plan(found) else config.level(found) for found in _folded(letters)]
     )
+
+
+def _allows(journey: Journey) -> dict[int, list[Allow]]:
+    """The allows of a spec and of what it imports, by file."""
+    files = [file for file in (journey.file, *journey.imported.values()) if file]
+    return {id(file): allows(file) for file in files}
+
+
+def _headers(journey: Journey) -> dict[str, Span]:
+    """Where every block is written."""
+    return {
+        name: block.header
+        for view in journey.views.values()
+        for name, block in (view.graph.blocks if view.graph else {}).items()
+    }
+
+
+def broken(
+    before: Journey, after: Journey, profile: str, category: str
+) -> tuple[list[Diagnostic], list[Excused]]:
+    """What a change of a spec breaks, and what of that the new spec allows.
+
+    Both have a graph under the profile.  `category` is one of `lint.pair.CATEGORIES`.
+    """
+    config, file = after.config, after.file
+    one, other = (
+        spec_of(journey.views[profile], journey.scope, config) if journey.scope else None
+        for journey in (before, after)
+    )
+    if one is None or other is None or file is None:
+        return [], []
+    letters = inspect_pair(one, other, file, config, category)
+    allowed = [allow for found in _allows(after).values() for allow in found]
+    letters, excused = excuse(letters, allowed, _headers(after))
+    return in_order([config.level(found) for found in _folded(letters)]), excused
+
+
+def all_gone(before: Journey, profile: str) -> list[Diagnostic]:
+    """What breaks when a whole spec is gone: all that it released."""
+    graph = before.views[profile].graph
+    one = rules()["BRK101"]
+    return [
+        Diagnostic(one.code, one.name, f"`{release.address}` is no longer released", (Label(release.header),))
+        for release in (graph.of(Release) if graph else [])
+    ]
 
 
 def _counts(found: Diagnostic, config: Config) -> bool:
@@ -183,9 +225,12 @@ def _audited(journey: Journey, own: list[Allow]) -> list[Diagnostic]:
         and all(is_whole(view) for view in journey.views.values())
     )
     path, config = journey.path, journey.config
-    found = audit(
-        journey.file, own, (lambda code, name: config.counts(code, name, path)) if everything else None
-    )
+
+    def could_fire(code: str, name: str) -> bool:
+        """Rules about a spec's past do not look here, so that nothing is known of what allows them."""
+        return not (code in rules() and rules()[code].breaks) and config.counts(code, name, path)
+
+    found = audit(journey.file, own, could_fire if everything else None)
     return [one for one in found if config.counts(one.code, one.name, path)]
 
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from fractions import Fraction
 from typing import Any, cast
 
 from ..text import Span
+from ..units import Quantity
+from .blocks.mix import Mix
 from .model import Graph
 from .schema import Block, Schema
-from .values import Ref
+from .values import Ref, Timeline
 
 _BLANK = re.compile(r'("(?:[^"\\\n]|\\.)*")|#[^\n]*|\s+|(?<=\d)_(?=\d)')
 _COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|#[^\n]*')
@@ -30,8 +33,8 @@ def plain(value: Any, names: Names | None = None) -> Hashable:
         case Schema():
             kept = [(name, getattr(value, name)) for name in type(value).contents()]
         case dict():
-            shares = cast("dict[str, Any]", value)
-            kept = sorted({called.get(name, name): item for name, item in shares.items()}.items())
+            named = cast("dict[str, Any]", value)
+            kept = sorted({called.get(name, name): item for name, item in named.items()}.items())
         case tuple():
             return tuple(plain(item, names) for item in cast("tuple[Any, ...]", value))
         case _ if is_dataclass(value) and not isinstance(value, type):
@@ -40,6 +43,16 @@ def plain(value: Any, names: Names | None = None) -> Hashable:
             return value
     parts = tuple((name, plain(item, names)) for name, item in kept if not isinstance(item, Span))
     return type(cast("object", value)).__name__, parts
+
+
+def shares(mix: Mix) -> dict[str, Timeline]:
+    """The shares of a mix; `rest` is what the others leave, where they all hold still."""
+    rest = [name for name, line in mix.shares.items() if line.start == "rest"]
+    others = [line for name, line in mix.shares.items() if name not in rest]
+    if not rest or any(line.moves for line in others):
+        return mix.shares
+    left = Quantity(1 - sum((line.start.value for line in others), Fraction(0)))
+    return mix.shares | {name: replace(mix.shares[name], start=left) for name in rest}
 
 
 def wording(span: Span) -> str:

@@ -16,10 +16,12 @@ from ..front import ast
 from ..graph.claims import Claim, Verdict
 from ..graph.model import Graph
 from ..graph.names import Scope
+from ..graph.same import renamed
 from ..graph.schema import Block
 from ..graph.values import Timeline
 from ..graph.views import View
 from .config import Config
+from .pair import Pair, holds
 from .rule import Moving, Rule
 from .rules import rules
 from .spec import Spec
@@ -30,9 +32,9 @@ _ELSEWHERE = ("CLM",)
 
 def inspect(view: View, file: ast.File, root: Scope, config: Config) -> list[Diagnostic]:
     """What the rules find in the bare spec."""
-    if view.graph is None:
+    spec = spec_of(view, root, config)
+    if spec is None:
         return []
-    spec = Spec(view, view.graph, root, config.lint, Path())
     return [letter for one in _on(config, view, file) for letter in _run(one, spec, file)]
 
 
@@ -47,9 +49,28 @@ def inspect_again(
     ]
 
 
+def inspect_pair(
+    before: Spec, after: Spec, file: ast.File, config: Config, category: str
+) -> list[Diagnostic]:
+    """What the rules find that breaks something of a category between two readings of a spec."""
+    pair = Pair(before, after, renamed(before.graph, after.graph))
+    path = file.span.source.path
+    asked = [one for one in rules().values() if one.breaks and holds(category, one.breaks)]
+    return [
+        letter for one in asked if config.counts(one.code, one.name, path) for letter in one.run(pair, after)
+    ]
+
+
+def spec_of(view: View, root: Scope, config: Config) -> Spec | None:
+    """A view as rules see it; None where nothing was built."""
+    return Spec(view, view.graph, root, config.lint, Path()) if view.graph else None
+
+
 def _on(config: Config, view: View, file: ast.File) -> Iterator[Rule]:
     """The rules that count and can look at this view."""
     for one in rules().values():
+        if one.breaks:
+            continue
         if view.scaler is not None and one.severity is not Severity.ERROR:
             continue
         if one.subject is Graph and not is_whole(view):

@@ -4,7 +4,8 @@
     def short_window(stage: Trained, spec: Spec) -> Findings:
 
 It is handed every block of that kind, every `Claim`, every `Moving` field, the
-`ast.File`, or the `Graph` once all of it has been built.
+`ast.File`, or the `Graph` once all of it has been built; a `Pair`, where
+`lehr diff --breaking` compares a spec with its past.
 """
 
 from __future__ import annotations
@@ -34,13 +35,17 @@ class Moving:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A check under its code.  `subject` is the class of what it is handed."""
+    """A check under its code.  `subject` is the class of what it is handed.
+
+    Of a rule about a spec and its past, `breaks` says what such a change breaks.
+    """
 
     code: str
     name: str
     check: Check
     subject: type
     page: str
+    breaks: str = ""
 
     @property
     def severity(self) -> Severity:
@@ -55,13 +60,13 @@ class Rule:
             )
 
 
-def rule(code: str, name: str) -> Callable[[Check], Rule]:
+def rule(code: str, name: str, breaks: str = "") -> Callable[[Check], Rule]:
     """Make a function a rule."""
 
     def made(check: Check) -> Rule:
         hints = get_type_hints(check)
         subject = hints[next(iter(hints))]
-        return Rule(code, name, check, subject, cleandoc(check.__doc__ or ""))
+        return Rule(code, name, check, subject, cleandoc(check.__doc__ or ""), breaks)
 
     return made
 

@@ -18,6 +18,7 @@ FAMILIES = (
     "lineage",
     "post_training",
     "claims",
+    "breaking",
     "linter",
 )
 _HERE = Path(__file__).parent

@@ -341,6 +341,74 @@ def test_what_a_run_has_done_says_what_would_run_again(tmp_path: Path):
     assert "say the same" in shown("runs/tiny/full", "tiny.lehr")
 
 
+# ---- what breaks ---------------------------------------------------------------------------------
+
+
+def test_what_a_change_of_llama_breaks_by_category():
+    """Each category holds those after it; a shape that is released twice is one letter."""
+    path = edited("llama3")
+    text = (
+        Path(path).read_text().replace("ffn    = 53248", "ffn    = 53504").replace("count = 5", "count = 6")
+    )
+    Path(path).write_text(text)
+
+    def codes(category: str) -> set[str]:
+        found = diff("specs/llama3.lehr", path, "--breaking", category, "--format", "json")
+        assert found.exit_code == 1
+        return {one["code"] for one in json.loads(found.stdout)["diagnostics"]}
+
+    release = {"BRK101", "BRK102"}
+    assert codes("RELEASE") == release
+    assert codes("weights") == codes("PLAN") == codes("SPEC") == release | {"BRK201", "BRK202", "BRK203"}
+
+
+@pytest.mark.usefixtures("repository")
+def test_breaking_between_revisions():
+    found = diff("main", "--breaking", "RELEASE", "--format", "github")
+    assert (found.exit_code, found.stdout) == (0, "")
+    found = diff("main", "--breaking", "--format", "github")
+    assert found.exit_code == 1
+    assert "::warning title=BRK201 tokens-changed,file=specs/qwen2.lehr,line=63,col=13" in found.stdout
+    gone = diff("v1", "--breaking", "RELEASE")
+    assert gone.exit_code == 1
+    assert "error[BRK101]: `on_device` is no longer released" in gone.stdout
+    assert "v1:specs/afm.lehr" in gone.stdout
+
+
+def test_a_spec_that_breaks_nothing_says_so_on_the_side():
+    found = diff("specs/qwen2.lehr", "specs/qwen2.lehr", "--breaking")
+    assert (found.exit_code, found.stdout) == (0, "")
+    assert found.stderr == "Compared by SPEC: nothing is broken\n"
+
+
+def test_what_is_allowed_breaks_nothing_and_is_no_idle_allow():
+    Path("a.lehr").write_text(SMALL + "release best { model = last }\n")
+    after = (
+        SMALL + "release best { model = last;  format = huggingface }  # lehr: allow BRK104 -- version 2\n"
+    )
+    Path("b.lehr").write_text(after)
+    found = diff("a.lehr", "b.lehr", "--breaking")
+    assert (found.exit_code, found.stdout) == (0, "")
+    assert found.stderr == "Compared by SPEC: nothing is broken, 1 allowed\n"
+    assert "LNT201" not in go(Path(), "check", "b.lehr").stdout
+
+
+def test_a_plan_says_too_little_to_break():
+    assert go(Path(), "plan", "specs/qwen2.lehr", "-o", "saved.json").returncode == 0
+    found = diff("saved.json", "specs/qwen2.lehr", "--breaking", "PLAN")
+    assert found.exit_code == 2
+    assert "a plan no longer says what was written" in found.stderr
+
+
+def test_the_categories_are_those_of_the_rules():
+    from lehr.cli.diff import CATEGORIES
+    from lehr.compiler.lint import pair
+    from lehr.compiler.lint.rules import rules
+
+    assert CATEGORIES == pair.CATEGORIES
+    assert {one.breaks for one in rules().values() if one.code.startswith("BRK")} == set(CATEGORIES)
+
+
 def test_a_saved_plan_is_a_side():
     assert go(Path(), "plan", "specs/qwen2.lehr", "-o", "saved.json").returncode == 0
     told = shown("saved.json", edited("qwen2"))

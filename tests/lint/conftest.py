@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from above import ABOVE
 
-from lehr.compiler.journey import Journey, travel
+from lehr.compiler.journey import Journey, broken, travel
 from lehr.compiler.lint.config import Config
 
 ROOT = Path(__file__).parent.parent.parent
@@ -79,8 +79,18 @@ def lint(files: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Journey]
     """Travel a text that stands below `ABOVE`, in a folder that has everything it may point at."""
     monkeypatch.chdir(files)
 
-    def look(text: str, config: Config | None = None, above: str = ABOVE) -> Journey:
+    def look(
+        text: str, config: Config | None = None, above: str = ABOVE, before: str | None = None
+    ) -> Journey:
+        """With a text of `before`, the letters are those about what broke since."""
         Path("recipe.lehr").write_text(above + text)
-        return travel("recipe.lehr", config=config)
+        journey = travel("recipe.lehr", config=config)
+        if before is not None:
+            Path("past.lehr").write_text(ABOVE + before)
+            past = travel("past.lehr", config=config)
+            assert past.sound
+            assert journey.sound
+            journey.letters, journey.allowed = broken(past, journey, "full", "SPEC")
+        return journey
 
     return look

@@ -3,7 +3,8 @@
 A `lehr` block stands below the usual head (`conftest.ABOVE`).  `# warning: [SCH204]` at the end of
 a line says what is found there and how bad it is; a block without such remarks is silent.  A block
 with `# lehr: allow` has to allow something.  A `diagnostic` block is how the letters of the block
-before it are shown; `LEHR_GOLDEN=write` writes it anew.
+before it are shown; `LEHR_GOLDEN=write` writes it anew.  A `lehr before` block is what the specs of
+its section were before: their letters are those about what broke since.
 """
 
 import os
@@ -21,19 +22,23 @@ from lehr.compiler.lint.rules import rules
 
 HERE = Path(__file__).parent
 _SECTION = re.compile(r"^## ([A-Z]{3}\d{3}) ([a-z-]+)$", re.M)
-_BLOCK = re.compile(r"^```(lehr|diagnostic)\n(.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(r"^```(lehr|lehr before|diagnostic)\n(.*?)^```$", re.M | re.S)
 _EXPECTED = re.compile(r"# (error|warning|note): ((?:\[\w+\] ?)+)")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One block: the rule whose section it stands in, its place, its text, and how its letters are shown."""
+    """One block: the rule whose section it stands in, its place, its text, and how its letters are shown.
+
+    `before` is what the spec was, where the section asks about that.
+    """
 
     code: str
     path: Path
     line: int
     text: str
     shown: str | None
+    before: str | None = None
 
     @property
     def expected(self) -> list[tuple[int, str, str]]:
@@ -60,13 +65,17 @@ def cases() -> list[Case]:
         content = path.read_text()
         sections = [(match.start(), match[1]) for match in _SECTION.finditer(content)]
         blocks = list(_BLOCK.finditer(content))
+        past: dict[str, str] = {}
         for place, match in enumerate(blocks):
-            if match[1] == "diagnostic":
+            code = next((code for start, code in reversed(sections) if start < match.start()), "")
+            if match[1] == "lehr before":
+                past[code] = match[2]
+            if match[1] != "lehr":
                 continue
             after = blocks[place + 1] if place + 1 < len(blocks) else None
             shown = after[2] if after and after[1] == "diagnostic" else None
-            code = next((code for start, code in reversed(sections) if start < match.start()), "")
-            found.append(Case(code, path, content[: match.start()].count("\n") + 1, match[2], shown))
+            line = content[: match.start()].count("\n") + 1
+            found.append(Case(code, path, line, match[2], shown, past.get(code)))
     return found
 
 
@@ -76,7 +85,7 @@ CASES = cases()
 @pytest.mark.parametrize("case", CASES, ids=lambda one: f"{one.path.stem}:{one.line}")
 def test_a_case_gets_what_it_says(lint: Callable[..., Journey], case: Case):
     above = "" if case.text.startswith("lehr 1") else None
-    journey = lint(case.text) if above is None else lint(case.text, above=above)
+    journey = lint(case.text, **({} if above is None else {"above": above}), before=case.before)
     offset = (
         0
         if above is not None

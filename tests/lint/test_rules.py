@@ -14,6 +14,7 @@ from lehr.compiler.lint.rules import FAMILIES, rules
 FOLDER = Path(registry.__file__).parent
 PARTS = ("## What it finds", "## Why it matters", "## Example", "## Instead")
 _BLOCK = re.compile(r"## (Example|Instead)\n```lehr\n(.*?)```", re.S)
+_BEFORE = re.compile(r"## Before\n```lehr\n(.*?)```", re.S)
 EXAMPLES = [
     pytest.param(code, heading, text, id=f"{code} {heading.lower()}")
     for code, rule in rules().items()
@@ -22,22 +23,29 @@ EXAMPLES = [
 Lint = Callable[..., Journey]
 
 
+def past(code: str) -> str | None:
+    """What the spec of a page was before, where a rule asks about that."""
+    found = _BEFORE.search(rules()[code].page)
+    assert bool(found) == bool(rules()[code].breaks)
+    return found[1] if found else None
+
+
 @pytest.mark.parametrize(("code", "heading", "text"), EXAMPLES)
 def test_an_example_gets_its_code_and_what_stands_instead_none(
     lint: Lint, code: str, heading: str, text: str
 ):
-    journey = lint(text)
+    journey = lint(text, before=past(code))
     assert {one.code for one in journey.letters} == ({code} if heading == "Example" else set())
 
 
 @pytest.mark.parametrize("code", rules())
 def test_an_example_is_silent_when_it_is_allowed(lint: Lint, code: str):
     (_, text), _ = _BLOCK.findall(rules()[code].page)
-    journey = lint(text)
+    journey = lint(text, before=past(code))
     lines = (journey.source.text if journey.source else "").split("\n")
     for line in {one.span.line for one in journey.letters if one.span}:
         lines[line - 1] += f"  # lehr: allow {code} -- it is meant"
-    again = lint("\n".join(lines), above="")
+    again = lint("\n".join(lines), above="", before=past(code))
     assert again.letters == []
     assert {one.letter.code for one in again.allowed} == {code}
     assert {one.reason for one in again.allowed} == {"it is meant"}

@@ -6,8 +6,7 @@ The order of the text and its layout say nothing, so they are not compared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import Any
 
 from ...front import ast
@@ -15,9 +14,9 @@ from ...graph.attributes import DERIVED
 from ...graph.blocks.mix import Mix
 from ...graph.model import Graph
 from ...graph.names import Scope, name_of
-from ...graph.same import Names, one_line, wording
+from ...graph.same import Names, one_line, shares, wording
 from ...graph.schema import MODELS, TRAINED, Block, Holds
-from ...graph.values import HOLE, Timeline
+from ...graph.values import HOLE
 from ...graph.views import View
 from ...plan.model import Origin
 from ...text import Span
@@ -99,23 +98,13 @@ def _side(block: Block, name: str) -> Side:
 
 def _shares(old: Mix, new: Mix, names: Names) -> Iterator[Change]:
     """The shares of a mix, by the corpora's names as they are now."""
-    known = {names.get(name, name): (line, old.spans.get(name)) for name, line in _told(old).items()}
-    fresh = _told(new)
+    known = {names.get(name, name): (line, old.spans.get(name)) for name, line in shares(old).items()}
+    fresh = shares(new)
     for name in dict.fromkeys([*known, *fresh]):
         before = Side(*known.get(name, (None, None)))
         yield from compare(
             name, before, Side(fresh.get(name), new.spans.get(name)), Holds(kind="ratio"), names
         )
-
-
-def _told(mix: Mix) -> dict[str, Timeline]:
-    """Shares by corpus; `rest` is what the others leave, where they all hold still."""
-    rest = [name for name, line in mix.shares.items() if line.start == "rest"]
-    others = [line for name, line in mix.shares.items() if name not in rest]
-    if not rest or any(line.moves for line in others):
-        return mix.shares
-    left = Quantity(1 - sum((line.start.value for line in others), Fraction(0)))
-    return mix.shares | {name: replace(mix.shares[name], start=left) for name in rest}
 
 
 def _steps(old: Any, new: Any, names: Names) -> Iterator[Change]:

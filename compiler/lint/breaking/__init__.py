@@ -1,0 +1,1 @@
+"""Rules about a spec and its past; `lehr diff --breaking` asks them."""
