@@ -150,13 +150,16 @@ def show_failure(error: Any, plan: Any, choice: str) -> int:
     from ..compiler.text import Source, Span
 
     labels: tuple[Label, ...] = ()
-    origin = next((step.origin for step in plan.steps if step.address == error.step), None) if plan else None
+    steps = [step.origin for step in plan.steps if step.address == error.step] if plan else []
+    origin = error.origin or next(iter(steps), None)
     if origin and Path(origin.path).is_file():
         source = Source(origin.path, Path(origin.path).read_text(errors="replace"))
         if origin.line <= source.line_count:
             start = source.offset(origin.line, origin.column)
             length = len(source.line(origin.line)[origin.column - 1 :].split("{")[0].rstrip())
-            labels = (Label(Span(source, start, start + length), "this stage"),)
+            labels = (
+                Label(Span(source, start, start + length), "this gate" if error.origin else "this stage"),
+            )
     letter = Diagnostic(error.code, error.name, error.headline, labels, notes=error.notes, help=error.help)
     show_letters([letter], choice, sys.stderr)
     return error.exit_code

@@ -55,6 +55,8 @@ class Screen:
                 self.line(
                     "Done", f"{address.ljust(self.wide)}  {took(facts['seconds']):>7}   {told}".rstrip()
                 )
+            case "gate":
+                self.line("Gate", f"{address.ljust(self.wide)}  {_gate(facts)}", _colour_of(facts))
             case "checkpoint_corrupt":
                 self.line(
                     "Warning", f"checkpoint {facts['path']} fails its checksum and is not used", "yellow"
@@ -67,6 +69,23 @@ class Screen:
                 self.line("Warning", f"{facts['because']}; the data is read without workers", "yellow")
             case _:
                 pass
+
+
+def _gate(facts: dict[str, Any]) -> str:
+    """`house.needle == 100% after step 40: measured 0%; not enforced under a scaled profile`."""
+    from ..runtime.engine.gates import moment, number
+    from ..runtime.engine.ledger import Measured
+
+    passed = facts["passed"]
+    one = Measured.model_validate({name: facts[name] for name in Measured.model_fields})
+    end = f"; passed by {passed}" if passed else ""
+    if not one.met and not one.enforced:
+        end = "; not enforced under a scaled profile"
+    return f"{one.gate} {moment(one.after)}: {number(one)}{end}"
+
+
+def _colour_of(facts: dict[str, Any]) -> str:
+    return "green" if facts["met"] else "yellow" if facts["passed"] or not facts["enforced"] else "red"
 
 
 class _Live:

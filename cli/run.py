@@ -15,6 +15,7 @@ from ..compiler.plan.model import Plan
 from .options import colour, profile, selection, settings, show_failure, spec_files, wants_colour
 
 WORKERS = "Processes that read data ahead of the training. Default: 0. No result depends on it."
+HELD = 6
 THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores are idle, or one."
 
 
@@ -108,7 +109,8 @@ def execute(
             screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
             run(plan, screen, root, threads or quiet_threads(), force, workers)
         except LehrError as error:
-            screen.line("Stopped", f"{error.step or plan.run}", "red")
+            verb = "Held" if error.exit_code == HELD else "Stopped"
+            screen.line(verb, f"{error.step or plan.run}", "red")
             return show_failure(error, plan, color)
         if not screen.ran:
             screen.line("Finished", f"nothing to do; all {len(plan.steps)} steps were done")

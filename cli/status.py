@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +15,7 @@ from .options import formats
 if TYPE_CHECKING:
     from ..runtime.engine.status import Status, StepStatus
 
-MARKS = {"done": "✓", "running": "▶", "stopped": "‖", "failed": "✗", "dead": "✗", "to come": "·"}
+MARKS = {"done": "✓", "running": "▶", "stopped": "‖", "failed": "✗", "held": "◆", "dead": "✗", "to come": "·"}
 STATES = tuple(MARKS)
 
 
@@ -35,7 +36,11 @@ def verb(run: str | None, form: str) -> None:
         found = status(folder)
     except (OSError, ValueError):
         raise click.UsageError(f"there is no run in {folder}") from None
-    click.echo(json.dumps(asdict(found), indent=2) if form == "json" else show(found))
+    click.echo(json.dumps(asdict(found), indent=2, default=_plain) if form == "json" else show(found))
+
+
+def _plain(model: Any) -> Any:
+    return model.model_dump()
 
 
 def show(found: Status) -> str:
@@ -45,6 +50,7 @@ def show(found: Status) -> str:
     lines = [f"{found.run}   {len(found.steps)} steps: {', '.join(counts)}", ""]
     for step in found.steps:
         lines.append(f"  {MARKS[step.state]} {step.address.ljust(wide)}  {_told(step)}".rstrip())
+        lines += [f"    {' ' * wide}  {line}" for line in _why(step)]
     if found.age is not None:
         probably = ": probably dead; `lehr resume` goes on" if found.count("dead") else ""
         lines += ["", f"last event {ago(found.age)} ago{probably}"]
@@ -66,6 +72,18 @@ def _told(step: StepStatus) -> str:
         told = f"{step.state}   step {step.progress['step']} of {step.progress['of']}"
         return told + (f"   loss {step.progress['loss']:.3f}" if "loss" in step.progress else "")
     return "" if step.state == "to come" else step.state
+
+
+def _why(step: StepStatus) -> Iterator[str]:
+    """Why a step is held or failed, and the gates of one that is on its way."""
+    from ..runtime.engine.gates import moment, told
+
+    if step.state in ("running", "held", "stopped"):
+        for one in step.gates:
+            mark = "✓" if one.met else "✗" if one.enforced else "·"
+            yield f"{mark} {moment(one.after)}  {told(one)}"
+    if step.state == "failed" and step.because:
+        yield step.because
 
 
 def newest_run() -> Path:

@@ -13,10 +13,14 @@ that stands alone, notes with the facts, and what to do.
 from __future__ import annotations
 
 from signal import Signals
+from typing import Any
 
 
 class LehrError(Exception):
-    """A letter to the user.  `step` is the plan address it is about, where there is one."""
+    """A letter to the user.
+
+    `step` is the plan address it is about, where there is one; `origin` where in the spec, if not at the step.
+    """
 
     exit_code = 3
 
@@ -29,10 +33,11 @@ class LehrError(Exception):
         notes: tuple[str, ...] = (),
         help: tuple[str, ...] = (),
         step: str | None = None,
+        origin: Any = None,
     ) -> None:
         super().__init__(headline)
         self.code, self.name, self.headline = code, name, headline
-        self.notes, self.help, self.step = notes, help, step
+        self.notes, self.help, self.step, self.origin = notes, help, step, origin
 
 
 class Refusal(LehrError):

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...compiler.plan.model import Bench, EvalWork, Plan, Step
-from ..errors import Interrupted, LehrError, Refusal, StageError
+from ...compiler.plan.model import Bench, EvalWork, Gate, Measure, Plan, Step, asked
+from ..errors import Held, Interrupted, LehrError, Refusal, StageError
 from ..stages.able import extras, lacking, unmeasured
 from ..stages.editions import EDITIONS
 from ..stages.outside import unlike
@@ -30,10 +30,6 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
     fault = _disorder(plan)
     if fault:
         raise Refusal("RUN113", "plan-disordered", fault, help=("let `lehr plan` write it anew",))
-    if plan.gates:
-        headline = f"this version of Lehr does not measure gates, and the plan has {len(plan.gates)}"
-        notes = tuple(f"{gate.text} at {gate.at} of {gate.stage}" for gate in plan.gates[:5])
-        raise Refusal("RUN115", "gates-unmeasured", headline, notes=notes)
     _refuse_what_is_not_installed(plan)
     strangers = sorted(force - {step.address for step in plan.steps})
     if strangers:
@@ -107,8 +103,17 @@ def _disorder(plan: Plan) -> str | None:
             return f"`{step.address}` reads `{later[0]}`, which is no step before it"
         if step.work.kind == "release" and not _is_file_name(step.address):
             return f"`{step.address}` cannot be the name of a folder"
+        early = [gate for gate in plan.gates if gate.stage == step.address and not gate.before <= known]
+        if early:
+            return f"the gate `{early[0].text}` of `{step.address}` reads what comes after it"
         known.add(step.address)
-    return None
+    lost = [gate for gate in plan.gates if not _is_whole(gate, plan, known)]
+    return f"the gate `{lost[0].text}` asks for what is not in the plan" if lost else None
+
+
+def _is_whole(gate: Gate, plan: Plan, known: Set[str]) -> bool:
+    benches = {one.bench for one in asked(gate.left, gate.right) if isinstance(one, Measure)}
+    return {gate.stage} | gate.scores <= known and benches <= plan.benches.keys()
 
 
 def _is_file_name(text: str) -> bool:
@@ -122,6 +127,8 @@ def ended(error: BaseException) -> tuple[State, dict[str, Any]]:
     """How the ledger and the events call the end of a step; an unforeseen one with its traceback."""
     if isinstance(error, Interrupted | KeyboardInterrupt):
         return "stopped", {"because": str(error)}
+    if isinstance(error, Held):
+        return "held", {"because": str(error)}
     told = {} if isinstance(error, LehrError) else {"traceback": "".join(traceback.format_exception(error))}
     return "failed", {"because": str(error), **told}
 

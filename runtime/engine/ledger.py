@@ -12,11 +12,45 @@ from ..errors import Refusal
 from ..store.atomic import write_bytes
 
 NAME = "ledger.json"
-State = Literal["running", "done", "failed", "stopped"]
+State = Literal["running", "done", "failed", "stopped", "held"]
+
+
+class Measured(BaseModel):
+    """What a gate came to: its two sides, after some steps of its stage or (None) when that was done.
+
+    The sides are None where one divides by zero.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    gate: str
+    name: str
+    after: int | None
+    left: float | None
+    right: float | None
+    met: bool
+    enforced: bool
+
+
+class Pass(BaseModel):
+    """A gate that was not met and let through: by whom, when, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str
+    fingerprint: str
+    gate: str
+    after: int | None
+    who: str
+    when: str
+    why: str
 
 
 class Entry(BaseModel):
-    """A step's last attempt.  `facts` are what its stage said; `seconds` is how long it ran."""
+    """A step's last attempt.
+
+    `facts` are what its stage said, `seconds` how long it ran, `because` why it failed or is held.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,6 +58,8 @@ class Entry(BaseModel):
     state: State
     seconds: float = 0.0
     facts: dict[str, Any] = Field(default_factory=dict[str, Any])
+    because: str = ""
+    gates: list[Measured] = Field(default_factory=list[Measured])
 
 
 class Ledger(BaseModel):
@@ -35,10 +71,19 @@ class Ledger(BaseModel):
     run: str = Field(default_factory=lambda: uuid4().hex)
     serial: int = 0
     entries: dict[str, Entry] = Field(default_factory=dict[str, Entry])
+    passes: list[Pass] = Field(default_factory=list[Pass])
 
     def record(self, folder: Path, address: str, entry: Entry) -> None:
         """Enter a step and write the ledger: afterwards the old one or the new one stands, whole."""
         self.entries[address] = entry
+        self._write(folder)
+
+    def let(self, folder: Path, passes: list[Pass]) -> None:
+        """Enter gates that were let through."""
+        self.passes += passes
+        self._write(folder)
+
+    def _write(self, folder: Path) -> None:
         self.serial += 1
         write_bytes(folder / NAME, (self.model_dump_json(indent=2) + "\n").encode())
 

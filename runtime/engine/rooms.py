@@ -10,6 +10,7 @@ from typing import Any
 from ...compiler.plan.model import Step
 from ..store.checkpoints import CheckpointFolder
 from .events import Journal
+from .gates import Watch
 from .interrupts import Interrupts
 
 _KEPT_WITHOUT_A_POLICY = 1
@@ -25,6 +26,7 @@ class StepRoom:
     checkpoints: CheckpointFolder
     journal: Journal
     interrupts: Interrupts
+    watch: Watch
     workers: int = 0
 
     def say(self, event: str, **facts: Any) -> None:
@@ -35,7 +37,7 @@ class StepRoom:
         return self.interrupts.asked is not None
 
     def gate(self, done: int, model: Any, save: Callable[[], None]) -> None:
-        """No gate stands inside a stage yet."""
+        self.watch.ask(done, model, save)
 
 
 def checkpoints_of(run: Path, step: Step, journal: Journal) -> CheckpointFolder:

@@ -13,14 +13,15 @@ from typing import Any
 from ...compiler.plan.model import Plan, Step
 from ..store.lock import is_held
 from .events import Event, tail
-from .ledger import Entry, Ledger, read
+from .ledger import Entry, Ledger, Measured, read
 
 
 @dataclass(frozen=True, slots=True)
 class StepStatus:
-    """`state` is done, running, stopped, failed, dead or to come.
+    """`state` is done, running, stopped, failed, held, dead or to come; `because` says why it failed or is held.
 
     `progress` is the last report of a step that is not done, `seconds` how long its attempt went on.
+    `gates` are those that were measured.
     """
 
     address: str
@@ -29,6 +30,8 @@ class StepStatus:
     seconds: float
     facts: dict[str, Any]
     progress: dict[str, Any] | None
+    because: str = ""
+    gates: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,15 @@ def _step(step: Step, entry: Entry | None, events: list[Event], held: bool) -> S
     address, kind = step.address, step.work.kind
     if entry is None or entry.fingerprint != step.fingerprint:
         return StepStatus(address, kind, "to come", 0.0, {}, None)
+    gates = tuple(entry.gates)
     if entry.state == "done":
-        return StepStatus(address, kind, "done", entry.seconds, entry.facts, None)
+        return StepStatus(address, kind, "done", entry.seconds, entry.facts, None, gates=gates)
     state = "dead" if entry.state == "running" and not held else entry.state
     attempt = _attempt(address, events)
     progress = next((event.facts for event in reversed(attempt) if event.event == "progress"), None)
     seconds = attempt[-1].monotonic - attempt[0].monotonic if attempt else 0.0
-    return StepStatus(address, kind, state, round(max(0.0, seconds), 3), entry.facts, progress)
+    seconds = round(max(0.0, seconds), 3)
+    return StepStatus(address, kind, state, seconds, entry.facts, progress, entry.because, gates)
 
 
 def _attempt(address: str, events: list[Event]) -> list[Event]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +26,7 @@ from ..store.lock import locked
 from . import releases
 from .events import Event, Journal
 from .failures import check, current, disk, ended, letter, not_reproduced, readable
+from .gates import Keeper, Watch
 from .interrupts import Interrupts
 from .ledger import Entry, Ledger, read
 from .rooms import StepRoom, checkpoints_of
@@ -85,7 +86,12 @@ class _Walk:
     force: Set[str]
     interrupts: Interrupts = field(default_factory=Interrupts)
     sound: set[str] = field(default_factory=set[str])
+    done: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """Facts of the steps that this walk has kept or run."""
     ready: bool = False
+
+    def __post_init__(self) -> None:
+        self.gates = Keeper(self.plan, self.ledger, self._record, self.journal.say)
 
     def begin(self) -> None:
         document = self.plan.model_dump_json(indent=2) + "\n"
@@ -102,6 +108,8 @@ class _Walk:
         else:
             self._keep(step)
         checkpoints_of(self.folder, step, self.journal).clear()
+        self.done[step.address] = self.ledger.entries[step.address].facts
+        self.gates.at_end(self.done, step.address)
         if step.work.kind == "release":
             releases.publish(self.store.path(step.fingerprint), self.folder / "release" / step.address)
 
@@ -123,7 +131,7 @@ class _Walk:
 
     def _keep(self, step: Step) -> None:
         entry = self.ledger.entries.get(step.address)
-        if entry and entry.state == "done" and entry.fingerprint == step.fingerprint:
+        if entry and entry.state in ("done", "held") and entry.fingerprint == step.fingerprint:
             self.journal.say(step.address, "kept", {"because": "done"})
             return
         facts = self.store.facts(step.fingerprint)
@@ -134,7 +142,9 @@ class _Walk:
         if self.interrupts.asked:
             stopped = Interrupted(f"stopped before `{step.address}`", step=step.address)
             raise stopped.by(self.interrupts.asked)
-        self._record(step, Entry(fingerprint=step.fingerprint, state="running"))
+        before = self.ledger.entries.get(step.address)
+        gates = before.gates if before and before.fingerprint == step.fingerprint else []
+        self._record(step, Entry(fingerprint=step.fingerprint, state="running", gates=gates))
         self.journal.say(step.address, "started", {"because": because})
         began = time.monotonic()
         try:
@@ -146,7 +156,7 @@ class _Walk:
             raise said from error
         seconds = round(time.monotonic() - began, 3)
         self.sound.add(step.fingerprint)
-        self._record(step, Entry(fingerprint=step.fingerprint, state="done", seconds=seconds, facts=facts))
+        self._enter(step, state="done", seconds=seconds, facts=facts)
         self.journal.say(step.address, "done", {"seconds": seconds, "facts": facts})
 
     def _make(self, step: Step) -> dict[str, Any]:
@@ -154,7 +164,10 @@ class _Walk:
         self._ready()
         checkpoints = checkpoints_of(self.folder, step, self.journal)
         with self.store.room() as folder:
-            room = StepRoom(step, folder, self.root, checkpoints, self.journal, self.interrupts, self.workers)
+            watch = self._watch(step)
+            room = StepRoom(
+                step, folder, self.root, checkpoints, self.journal, self.interrupts, watch, self.workers
+            )
             facts = runner(step.work.kind)(step, self._inputs(step), room)
             differing = self.store.differing(folder, step.fingerprint) if step.address in self.force else []
             if differing:
@@ -174,18 +187,29 @@ class _Walk:
 
     def _inputs(self, step: Step) -> dict[str, Path]:
         """The artifacts that a step reads.  They are earlier steps, so each has passed its checksum here."""
-        prints = {name: self.plan.step(name).fingerprint for name in step.inputs.values()}
-        return {role: self.store.path(prints[name]) for role, name in step.inputs.items()}
+        return {role: self._artifact(name) for role, name in step.inputs.items()}
+
+    def _artifact(self, name: str) -> Path:
+        return self.store.path(self.plan.step(name).fingerprint)
+
+    def _watch(self, step: Step) -> Watch:
+        """The gates on a stage's way; what they read was made by earlier steps."""
+        return Watch(self.gates, step, self._artifact, self.done.__getitem__, self.root)
 
     def _failed(self, step: Step, error: BaseException) -> BaseException:
         """Write down how a step ended, and say it as a letter."""
         state, facts = ended(error)
         try:
-            self._record(step, Entry(fingerprint=step.fingerprint, state=state))
-            self.journal.say(step.address, state, facts)
+            if state != "held":  # that is entered and told already, with what was measured
+                self._enter(step, state=state, because=facts["because"])
+                self.journal.say(step.address, state, facts)
         except OSError:
             pass  # the disk is why we are here; the letter says so
         return letter(error, step, self.folder, self.interrupts.asked)
+
+    def _enter(self, step: Step, **told: Any) -> None:
+        """Change a step's entry; the gates that it met on its way stay."""
+        self._record(step, self.ledger.entries[step.address].model_copy(update=told))
 
     def _record(self, step: Step, entry: Entry) -> None:
         self.ledger.record(self.folder, step.address, entry)

@@ -123,14 +123,34 @@ def test_what_is_wrong_with_a_gate_is_said(journey, gate: str, expected: list[st
     assert [letter.code for letter in found.letters] == expected
 
 
-def test_a_run_refuses_gates_that_it_cannot_measure(journey, tmp_path):
-    from lehr.runtime.engine.walk import run
-    from lehr.runtime.errors import Refusal
+MOVES = "lr = first.lr.end\n  context = 1k -> 2k at 25% -> 4k at 50%\n  require reads <= 5 at {at}\n}}"
 
-    view = journey(SPEC + "expect other.scores.reads < first.scores.reads\n").views["full"]
-    with pytest.raises(Refusal) as refused:
-        run(lower(view.graph, "full", view.claims), root=tmp_path)
-    assert refused.value.code == "RUN115"
+
+@pytest.mark.parametrize(
+    ("at", "shares", "end"),
+    [("end", [], True), ("50%", ["1/2"], False), ("context", ["1/2"], True), ("0%", ["0"], False)],
+)
+def test_a_gate_knows_its_steps(journey, at: str, shares: list[str], end: bool):
+    """A move of `context` is asked about when it has been trained at: before the next one, or at the end."""
+    found = journey(SPEC.replace("lr = first.lr.end }", MOVES.format(at=at)))
+    assert found.letters == []
+    plan = lower(found.views["full"].graph)
+    (gate,) = plan.gates
+    steps = plan.step("other").work.steps
+    assert [Fraction(step, steps).limit_denominator(20) for step in gate.steps] == [
+        Fraction(one) for one in shares
+    ]
+    assert (gate.end, gate.left.step) == (end, "reads(other)" if end else None)
+    order = [step.address for step in plan.steps]
+    assert set(gate.inputs.values()) <= set(order[: order.index("other")])
+    assert (set(gate.inputs) >= {"tokenizer"}) == bool(shares)
+
+
+def test_what_follows_a_gated_stage_comes_after_its_scores(journey):
+    spec = SPEC.replace("lr = first.lr.end }", "lr = first.lr.end\n  require reads <= 5 at end\n}")
+    after = "train third like other { from = other }\n"
+    order = [step.address for step in lower(journey(spec + after).views["full"].graph).steps]
+    assert order.index("other") < order.index("reads(other)") < order.index("third")
 
 
 def test_a_bench_of_an_import_is_found_by_its_own_name(journey, tmp_path):

@@ -1,0 +1,27 @@
+"""A model measured on its way through a stage, for the gates that stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...compiler.plan.model import Bench, Phase
+from ..parts.data.vocabulary import Vocabulary
+from ..parts.model.decoder import Decoder
+from ..parts.suites.measure import measure, within
+from ..parts.suites.subject import Subject
+
+
+def on_the_way(
+    model: Decoder,
+    benches: Mapping[str, Bench],
+    phase: Phase,
+    inputs: Mapping[str, Path],
+    rng: int,
+    root: Path,
+) -> dict[str, Any]:
+    """A score for each bench, at no longer a context than that of the phase that the model comes from."""
+    words = Vocabulary.open(inputs["tokenizer"])
+    subject = Subject(model, words, phase.rope, inputs, root)
+    return {name: measure(subject, within(bench, phase.context), rng) for name, bench in benches.items()}
