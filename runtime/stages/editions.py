@@ -10,7 +10,7 @@ EDITIONS = {
     "tokenizer": 1,
     "tokenize": 1,
     "init": 1,
-    "train": 1,
+    "train": 2,
     "eval": 2,
     "release": 1,
 }

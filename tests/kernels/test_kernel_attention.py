@@ -1,5 +1,6 @@
 """Attention: whichever way the door takes, it agrees with the reference, forward and backward."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lehr.kernels.attention import op, reference
+from lehr.kernels.attention import reference
 from lehr.kernels.attention.op import Packing, attention, decode
 
 
@@ -20,10 +21,17 @@ def drawn(rows: int, heads: int, groups: int, length: int, size: int = 8) -> tup
     )
 
 
-def agree(packing: Packing, documents_BT: Tensor, heads: int = 4, groups: int = 2, **features: Any) -> None:
+def agree(
+    packing: Packing,
+    documents_BT: Tensor,
+    heads: int = 4,
+    groups: int = 2,
+    causal: bool = True,
+    **features: Any,
+) -> None:
     inputs = drawn(documents_BT.shape[0], heads, groups, documents_BT.shape[1])
     ours = attention(*inputs, packing, **features)
-    theirs = reference.attention(*inputs, documents_BT, **features)
+    theirs = reference.attention(*inputs, documents_BT, causal=causal, **features)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
     upstream = torch.randn_like(theirs)
     ours_back = torch.autograd.grad(ours, inputs, upstream)
@@ -46,21 +54,34 @@ def test_key_heads_are_shared_evenly(groups: int) -> None:
     agree(Packing.of(SHORT), SHORT, groups=groups)
 
 
-def test_the_cheapest_way_is_chosen() -> None:
-    chosen = {name: Packing.of(docs) for name, docs in (("one", ONE), ("short", SHORT), ("long", LONG))}
-    assert {name: (way.mask is not None, len(way.stretches)) for name, way in chosen.items()} == {
-        "one": (False, 0),
-        "short": (True, 0),
-        "long": (False, 4),
-    }
+def test_documents_of_like_length_run_together() -> None:
+    """A short one is filled up with a place that is none."""
+    assert Packing.of(ONE).groups == ()
+    (short,) = Packing.of(SHORT).groups
+    assert short.tolist()[:2] == [[9, 10, 11, 12, 13, 14, 15, 16], [2, 3, 4, *[18] * 5]]
+    (long,) = Packing.of(LONG).groups
+    assert long.shape == (4, 150)
+    far = torch.tensor([[0] * 300 + [1] * 299 + [2] * 20 + [3] * 19])
+    assert [tuple(group.shape) for group in Packing.of(far).groups] == [(2, 300), (2, 20)]
+    assert [tuple(group.shape) for group in Packing.of(far, causal=False).groups] == [
+        (1, 300),
+        (1, 299),
+        (1, 20),
+        (1, 19),
+    ]
 
 
-@given(st.lists(st.lists(st.integers(0, 2), min_size=7, max_size=7), min_size=1, max_size=3))
-def test_both_ways_agree_on_any_documents(rows: list[list[int]]) -> None:
+@given(st.lists(st.lists(st.integers(0, 2), min_size=7, max_size=7), min_size=1, max_size=3), st.booleans())
+def test_any_documents_agree(rows: list[list[int]], causal: bool) -> None:
     """Numbers may come back: then they are another document."""
     documents_BT = torch.tensor(rows)
-    agree(Packing(mask=reference.visible(documents_BT)), documents_BT)
-    agree(Packing(stretches=op._stretches(documents_BT)), documents_BT)
+    packing = Packing.of(documents_BT, causal=causal)
+    agree(packing, documents_BT, causal=causal)
+    agree(replace(packing, mask=None), documents_BT, causal=causal)
+    torch.testing.assert_close(
+        packing.visible(7, None, documents_BT.device).expand(len(rows), 1, 7, 7),
+        reference.visible(documents_BT, causal=causal),
+    )
 
 
 def test_nothing_is_seen_of_other_documents_or_of_what_comes_later() -> None:

@@ -16,6 +16,7 @@ from lehr.runtime.engine.walk import run
 from lehr.runtime.errors import Interrupted, LehrError, Refusal, StageError
 from lehr.runtime.parts.data.tables import read_documents
 from lehr.runtime.stages import corpus
+from lehr.runtime.stages.editions import EDITIONS
 
 SPEC = """\
 lehr 1
@@ -153,7 +154,7 @@ def test_reading_stops_when_asked_to(tmp_path: Path) -> None:
 def plan(folder: Path, monkeypatch: pytest.MonkeyPatch, spec: str = SPEC) -> Plan:
     monkeypatch.chdir(folder)
     (folder / "own.lehr").write_text(spec)
-    found, _ = compile_spec("own.lehr")
+    found, _ = compile_spec("own.lehr", editions=EDITIONS)
     assert found
     return found
 
@@ -220,7 +221,7 @@ def test_a_file_that_is_never_read_is_refused(
 @pytest.mark.parametrize("pattern", ["/data/*.jsonl", "../data/*.jsonl", "data/../../up/*"])
 def test_a_pattern_that_leaves_the_folder_is_a_letter(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "own.lehr").write_text(SPEC.replace("data/**/*.jsonl*", pattern))
-    found, letters = compile_spec(str(tmp_path / "own.lehr"))
+    found, letters = compile_spec(str(tmp_path / "own.lehr"), editions=EDITIONS)
     assert found is None
     assert [(one.code, one.headline) for one in letters if one.severity == "error"] == [
         ("NAM111", f"`{pattern}` leaves the folder in which the pipeline runs")

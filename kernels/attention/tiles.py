@@ -1,0 +1,47 @@
+"""How large a tile each kernel takes, for how many warps and stages: a fixed table, nothing tuned at run time.
+
+Compiled for sm_90 by `tests/proofs/test_attention_compiles.py`, which holds every entry to no
+spills and to the shared memory of a Hopper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Queries by keys of a tile; warps that share it; stages in which loads run ahead."""
+
+    queries: int
+    keys: int
+    warps: int
+    stages: int
+
+
+_INTERPRETED = Tile(32, 16, 4, 1)
+"""Small enough that a test of some tens of positions has tiles of every kind."""
+
+_HALF = {
+    ("dots", 64): Tile(128, 128, 4, 1),
+    ("dots", 128): Tile(64, 64, 4, 1),
+    ("dots", 256): Tile(32, 32, 4, 1),
+    ("forward", 64): Tile(128, 128, 8, 2),
+    ("forward", 128): Tile(128, 64, 8, 3),
+    ("forward", 256): Tile(128, 64, 8, 2),
+    ("backward_queries", 64): Tile(128, 64, 8, 3),
+    ("backward_queries", 128): Tile(128, 64, 8, 3),
+    ("backward_queries", 256): Tile(64, 64, 8, 2),
+    ("backward_keys", 64): Tile(64, 128, 8, 3),
+    ("backward_keys", 128): Tile(64, 64, 4, 2),
+    ("backward_keys", 256): Tile(32, 64, 8, 2),
+}
+
+
+def tile(kernel: str, width: int, dtype: torch.dtype, *, interpreted: bool = False) -> Tile:
+    """For heads of up to `width` channels, a power of two from 16 to 256."""
+    if interpreted:
+        return _INTERPRETED
+    return _HALF[kernel, max(64, width)]
