@@ -26,6 +26,7 @@ VERBS = {
     "run": "Do it.",
     "status": "How is it going?",
     "resume": "Go on.",
+    "clean": "What can go?",
     "export": "Hand it to others.",
     "completion": "Complete in the shell.",
 }

@@ -55,6 +55,8 @@ class Screen:
                 self.line(
                     "Done", f"{address.ljust(self.wide)}  {took(facts['seconds']):>7}   {told}".rstrip()
                 )
+            case "waiting":
+                self.line("Waiting", f"{address.ljust(self.wide)}  {facts['for']} makes it now", "cyan")
             case "gate":
                 self.line("Gate", f"{address.ljust(self.wide)}  {_gate(facts)}", _colour_of(facts))
             case "checkpoint_corrupt":

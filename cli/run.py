@@ -100,6 +100,7 @@ def execute(
     from ..runtime.engine.walk import run
     from ..runtime.errors import LehrError
     from .progress import Screen, took
+    from .stores import folder_of
     from .world import compare
 
     began = time.monotonic()
@@ -107,7 +108,7 @@ def execute(
         try:
             kept = sum(decision.action == "keep" for decision in compare(plan, root))
             screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
-            run(plan, screen, root, threads or quiet_threads(), force, workers)
+            run(plan, screen, root, threads or quiet_threads(), force, workers, folder_of(plan, root))
         except LehrError as error:
             verb = "Held" if error.exit_code == HELD else "Stopped"
             screen.line(verb, f"{error.step or plan.run}", "red")

@@ -15,12 +15,12 @@ from ..compiler.plan.model import Plan, World
 from ..compiler.plan.settle import settle
 from ..runtime.engine.ledger import read as read_ledger
 from ..runtime.errors import Refusal
-from ..runtime.store.artifact import Store
+from .stores import store_of
 
 
 def settled(plan: Plan, force: Set[str] = frozenset(), root: Path = Path()) -> Plan:
     """The plan with work of older editions kept where it is there."""
-    store = Store(root / plan.store)
+    store = store_of(plan, root)
     return settle(plan, lambda fingerprint: store.find(fingerprint) is not None, force)
 
 
@@ -32,7 +32,7 @@ def compare(
     run: Path | None = None,
 ) -> list[Decision]:
     """What will become of each step when the plan runs below `root`; `run` is the folder of another run."""
-    run, store = run or root / plan.run, Store(root / plan.store)
+    run, store = run or root / plan.run, store_of(plan, root)
     ledger = read_ledger(run)
     recorded = {name: entry.fingerprint for name, entry in ledger.entries.items()} if ledger else {}
     past = Past(earlier(run), recorded, lambda one: store.find(one) is not None, store.resized)
@@ -97,7 +97,7 @@ def facts(plan: Plan, root: Path = Path()) -> dict[str, dict[str, Any]]:
 
 def to_save(plan: Plan, root: Path = Path()) -> Plan:
     """The plan with what it was compared with, so that it runs only while that still stands."""
-    store, ledger = Store(root / plan.store), read_ledger(root / plan.run)
+    store, ledger = store_of(plan, root), read_ledger(root / plan.run)
     kept = tuple(step.fingerprint for step in plan.steps if store.find(step.fingerprint))
     world = World(run=ledger.run if ledger else None, serial=ledger.serial if ledger else None, kept=kept)
     return plan.model_copy(update={"world": world})
@@ -108,7 +108,7 @@ def refuse_what_moved(plan: Plan, root: Path = Path()) -> None:
 
     A run that this very plan has begun may go on.
     """
-    store, ledger = Store(root / plan.store), read_ledger(root / plan.run)
+    store, ledger = store_of(plan, root), read_ledger(root / plan.run)
     begun = earlier(root / plan.run) == plan
     run, serial = (ledger.run, ledger.serial) if ledger else (None, None)
     if begun and plan.world:

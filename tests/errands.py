@@ -110,7 +110,8 @@ def forked(deed: Callable[[], object], **environment: str) -> int:
 def files(root: Path) -> dict[str, bytes]:
     """Everything that stands in the store and in the release: what two runs must agree in."""
     folders = (root / "runs/artifacts", root / RUN / "release")
-    found = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+    whole = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+    found = (path for path in whole if not any(part.startswith(".") for part in path.relative_to(root).parts))
     return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 

@@ -78,6 +78,7 @@ class Tool:
     edition: int = _key(1, "Edition of the language.", least=1, most=1)
     specs: tuple[str, ...] = _key((), "Files and folders.")
     profiles: tuple[str, ...] | None = _key(None, "Profiles; default: all.")
+    store: str = _key("", "Folder of finished artifacts, where a spec names none; default: beside the runs.")
     lint: Lint = field(default=Lint(), metadata={"says": "Rules."})
 
 
@@ -209,6 +210,10 @@ def _value(kind: Any, value: Any, way: tuple[str, ...], path: Path) -> Any:
         if not isinstance(value, list) or not all(isinstance(one, str) for one in cast("list[Any]", value)):
             raise BadConfig(f"{where} is a list of texts")
         return tuple(cast("list[str]", value))
+    if kind is str:
+        if not isinstance(value, str) or not value:
+            raise BadConfig(f"{where} is a text")
+        return value
     numbers = (int, float) if kind is float else (int,)
     if isinstance(value, bool) or not isinstance(value, numbers) or not isfinite(value):
         raise BadConfig(f"{where} is a {'number' if kind is float else 'whole number'}")

@@ -34,6 +34,9 @@ from .rooms import StepRoom, checkpoints_of
 NEEDED = ("torch", "safetensors", "tokenizers", "pyarrow")
 
 
+ALTERED = "artifact altered"
+
+
 def missing_extras() -> list[str]:
     """What of `lehr[train]` is not installed here; nothing is imported."""
     return [name for name in NEEDED if find_spec(name) is None]
@@ -46,10 +49,12 @@ def run(
     threads: int = 1,
     force: Set[str] = frozenset(),
     workers: int = 0,
+    store_at: Path | None = None,
 ) -> Ledger:
     """Run a plan below `root` and return its ledger.
 
     Steps in `force` run although they are done, and must come to the same files again.
+    Artifacts lie in the plan's store below `root`, or at `store_at`.
     Raises Refusal before anything has started, StageError where a stage fails, and
     Interrupted where someone asked to stop; what was finished stays finished.
     """
@@ -60,7 +65,7 @@ def run(
             ledger = read(folder) or Ledger()
             journal = Journal(folder, say)
             stack.callback(journal.close)
-            store = Store(root / plan.store)
+            store = Store(root / plan.store if store_at is None else store_at)
             current(plan, lambda fingerprint: store.find(fingerprint) is not None)
             readable(plan, lambda fingerprint: store.find(fingerprint) is not None, root)
             walk = _Walk(plan, root, folder, store, journal, ledger, threads, workers, force)
@@ -86,6 +91,7 @@ class _Walk:
     force: Set[str]
     interrupts: Interrupts = field(default_factory=Interrupts)
     sound: set[str] = field(default_factory=set[str])
+    waits: set[str] = field(default_factory=set[str])
     done: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Facts of the steps that this walk has kept or run."""
     ready: bool = False
@@ -98,20 +104,34 @@ class _Walk:
         for place in (self.folder, self.folder / "release"):
             atomic.sweep(place)
         self.store.sweep()
-        atomic.write_bytes(self.folder / "plan.json", document.encode())
+        with self.store.registry():
+            self.store.register(self.folder)
+            atomic.write_bytes(self.folder / "plan.json", document.encode())
 
     def take(self, step: Step) -> None:
-        """Keep a step or run it."""
-        because = self._because(step)
-        if because:
-            self._run(step, because)
-        else:
+        """Keep a step or run it.  Of two runs that need one artifact, the second waits and keeps it."""
+        if self._because(step) is None:
             self._keep(step)
+        else:
+            with self.store.alone(step.fingerprint, lambda holder: self._wait(step, holder)):
+                because = self._because(step)
+                if because:
+                    self._run(step, because)
+                else:
+                    self._keep(step)
         checkpoints_of(self.folder, step, self.journal).clear()
         self.done[step.address] = self.ledger.entries[step.address].facts
         self.gates.at_end(self.done, step.address)
         if step.work.kind == "release":
             releases.publish(self.store.path(step.fingerprint), self.folder / "release" / step.address)
+
+    def _wait(self, step: Step, holder: str) -> None:
+        """Another run makes this artifact."""
+        if self.interrupts.asked:
+            raise Interrupted(f"stopped before `{step.address}`", step=step.address).by(self.interrupts.asked)
+        if step.address not in self.waits:
+            self.waits.add(step.address)
+            self.journal.say(step.address, "waiting", {"for": holder})
 
     def _because(self, step: Step) -> str | None:
         """Why a step must run; None where its artifact is there and every byte of it is what it was."""
@@ -121,11 +141,8 @@ class _Walk:
                 return "not yet run"
             return "artifact missing" if entry.state == "done" else f"{entry.state} before"
         if step.fingerprint not in self.sound:
-            altered = self.store.altered(step.fingerprint)
-            if altered:
-                path = self.store.set_aside(step.fingerprint) / altered[0]
-                self.journal.say(step.address, "artifact_altered", {"path": str(path)})
-                return "artifact altered"
+            if self.store.altered(step.fingerprint):
+                return ALTERED
             self.sound.add(step.fingerprint)
         return "forced" if step.address in self.force else None
 
@@ -142,6 +159,10 @@ class _Walk:
         if self.interrupts.asked:
             stopped = Interrupted(f"stopped before `{step.address}`", step=step.address)
             raise stopped.by(self.interrupts.asked)
+        if because == ALTERED:
+            altered = self.store.altered(step.fingerprint)
+            path = self.store.set_aside(step.fingerprint) / altered[0]
+            self.journal.say(step.address, "artifact_altered", {"path": str(path)})
         before = self.ledger.entries.get(step.address)
         gates = before.gates if before and before.fingerprint == step.fingerprint else []
         self._record(step, Entry(fingerprint=step.fingerprint, state="running", gates=gates))
@@ -172,7 +193,8 @@ class _Walk:
             differing = self.store.differing(folder, step.fingerprint) if step.address in self.force else []
             if differing:
                 raise not_reproduced(step, differing, self.store.path(step.fingerprint))
-            self.store.commit(folder, step.fingerprint, _about(step, facts))
+            about = _about(step, facts, self.plan)
+            self.store.commit(folder, step.fingerprint, about)
         return facts
 
     def _ready(self) -> None:
@@ -215,11 +237,17 @@ class _Walk:
         self.ledger.record(self.folder, step.address, entry)
 
 
-def _about(step: Step, facts: dict[str, Any]) -> dict[str, Any]:
+def _about(step: Step, facts: dict[str, Any], plan: Plan) -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for name in ("lehr", *NEEDED):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return {"kind": step.work.kind, "edition": step.work.edition, "versions": versions, "facts": facts}
+    return {
+        "kind": step.work.kind,
+        "edition": step.work.edition,
+        "versions": versions,
+        "inputs": {role: plan.step(name).fingerprint for role, name in step.inputs.items()},
+        "facts": facts,
+    }

@@ -2,22 +2,27 @@
 
 An artifact is written in a temporary folder of the store and renamed into place
 when its manifest stands, so that a crash leaves all of it or nothing.  Runs may
-share a store, also at the same time.
+share a store, also at the same time: each artifact has a lock of its own, so that
+it is made once.  The store knows the folders of its runs, for whoever cleans it.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from . import manifest
-from .atomic import TEMPORARY, make_folder, sync_folder
+from .atomic import TEMPORARY, make_folder, sync_folder, write_bytes
 from .faults import fault_point
-from .lock import claim, release
+from .lock import alone, claim, release
+
+LOCKS, RUNS, REGISTRY = ".locks", ".runs", ".registry"
 
 
 class Store:
@@ -57,6 +62,33 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
             if mark is not None:
                 release(mark)
+
+    @contextmanager
+    def alone(self, fingerprint: str, waiting: Callable[[str], None]) -> Iterator[None]:
+        """Be the only one who makes an artifact; `waiting` is told who makes it now, and may raise."""
+        make_folder(self.root / LOCKS)
+        with alone(self.root / LOCKS / fingerprint, waiting):
+            yield
+
+    @contextmanager
+    def registry(self) -> Iterator[None]:
+        """While entered no run begins and nothing is cleaned away: for the moment in which either is decided."""
+        make_folder(self.root)
+        with alone(self.root / REGISTRY, lambda holder: None):
+            yield
+
+    def register(self, run: Path) -> None:
+        """Remember a run's folder, so that what it needs is never taken for waste."""
+        path = os.path.abspath(run)
+        place = self.root / RUNS / sha256(os.fsencode(path)).hexdigest()[:16]
+        if not place.is_file():
+            make_folder(place.parent)
+            write_bytes(place, os.fsencode(path))
+
+    def runs(self) -> list[Path]:
+        """The folders of the runs that have used this store; some may be gone."""
+        found = sorted((self.root / RUNS).glob("[0-9a-f]*"))
+        return [Path(os.fsdecode(place.read_bytes())) for place in found]
 
     def commit(self, folder: Path, fingerprint: str, about: Mapping[str, Any]) -> Path:
         """Make a filled folder the artifact of an address.

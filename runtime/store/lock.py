@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from .atomic import make_folder
 NAME = "lock"
 _TRIES, _PAUSE = 5, 0.02
 """`lehr status` looks at the lock by taking it for an instant; that must not refuse a run."""
+
+_LONGEST_PAUSE = 0.5
 
 _ours: set[int] = set()
 
@@ -65,6 +67,49 @@ def claim(folder: Path) -> int:
     return descriptor
 
 
+@contextmanager
+def alone(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a file, once whoever holds it now is done or dead.
+
+    `waiting` is told who that is, again and again, and may raise.  The file goes with its holder; where the
+    file system knows no locks, nothing is held.
+    """
+    descriptor, pause = None, _PAUSE
+    while descriptor is None:
+        descriptor, is_held = _try(path)
+        if not is_held:
+            break
+        if descriptor is None:
+            waiting(_who(_read(path)))
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            path.unlink(missing_ok=True)
+            release(descriptor)
+
+
+def _try(path: Path) -> tuple[int | None, bool]:
+    """The file's descriptor where we hold it now; and whether it can be held at all."""
+    descriptor = _open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = os.path.samestat(os.fstat(descriptor), os.stat(path))  # else its holder has just removed it
+    except FileNotFoundError:
+        is_ours = False
+    except OSError as error:
+        release(descriptor)
+        return None, isinstance(error, BlockingIOError)
+    if not is_ours:
+        release(descriptor)
+        return None, True
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(_ourselves()).encode(), 0)
+    return descriptor, True
+
+
 def release(descriptor: int) -> None:
     _ours.discard(descriptor)
     os.close(descriptor)
@@ -106,24 +151,24 @@ def _ourselves() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
 
 
+def _who(holder: dict[str, Any] | None) -> str:
+    if holder is None:
+        return "another process"
+    return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+
+
 def _refusal(folder: Path) -> Refusal:
-    holder = _holder(folder)
-    who = (
-        f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
-        if holder
-        else "another process"
-    )
     return Refusal(
         "RUN102",
         "run-folder-locked",
-        f"{folder} is in use by {who}",
+        f"{folder} is in use by {_who(_read(folder / NAME))}",
         help=("wait for it, or look at it with `lehr status`",),
     )
 
 
-def _holder(folder: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        holder = json.loads((folder / NAME).read_bytes())
+        holder = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
     return holder if isinstance(holder, dict) and {"pid", "host", "since"} <= holder.keys() else None
