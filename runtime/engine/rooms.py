@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...compiler.plan.model import Step
+from ..stages.means import Means
 from ..store.checkpoints import CheckpointFolder
 from .events import Journal
 from .gates import Watch
@@ -28,6 +29,7 @@ class StepRoom:
     interrupts: Interrupts
     watch: Watch
     workers: int = 0
+    means: Means = Means()
 
     def say(self, event: str, **facts: Any) -> None:
         self.journal.say(self.step.address, event, facts)

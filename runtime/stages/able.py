@@ -18,7 +18,6 @@ def lacking(step: model.Step) -> Iterator[str]:
         case model.CorpusWork(source=None):
             yield "a corpus without a source"
         case model.TrainWork():
-            yield from (f"`{name}`" for name in _unlike_default(work) if name == "z_loss")
             if work.open:
                 yield "a stage whose length only a run can tell"
         case model.EvalWork(benches=benches):

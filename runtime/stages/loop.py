@@ -3,35 +3,37 @@
 A state holds everything that the next step depends on -- weights, moments,
 average, the feed's position -- so a stage that was cut off anywhere ends with the
 same weights, bit for bit, as one that ran through.  Nothing that affects a
-result reads the clock.
+result reads the clock.  What a kind of stage learns by is its loss and its feed.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_, get_total_norm
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from ...compiler.plan.model import Phase, Step, TrainWork, rate
-from ..errors import Interrupted, StageError
-from ..parts.data.feed import Batch, Feed
+from ...compiler.plan.model import Phase, Step, TrainedWork, rate
+from ..errors import Interrupted
+from ..parts.data.feed import Feed
 from ..parts.model.decoder import Decoder
-from ..parts.optim.adamw import adamw, load_state, state_tensors
 from ..parts.optim.average import Average
+from ..parts.optim.optimizer import load_state, optimizer, set_rate, state_tensors
+from . import trouble
+from .passes import Loss, Passes
 from .room import Facts, Room
-
-Loss = Callable[[Decoder, Batch, Phase], Tensor]
+from .watch import Watch
 
 _TAIL = 20
 """Losses of the last steps, whose mean is the stage's final loss."""
-_SECONDS = 1.0
-"""Between two reports of progress."""
+_NORMS = 12
+"""Norms of the last gradients, for a letter."""
+_IN_A_ROW = 10
+"""Steps skipped one after the other that are no spike any more."""
 
 
 @dataclass
@@ -39,60 +41,88 @@ class Loop:
     """A stage on its way.  `run` takes it to its end, or raises with its state saved."""
 
     step: Step
-    work: TrainWork
+    work: TrainedWork
     model: Decoder
     feed: Feed
     room: Room
     loss: Loss
     done: int = 0
     tail: list[float] = field(default_factory=list[float])
+    skipped: int = 0
+    in_a_row: int = 0
 
     def __post_init__(self) -> None:
-        self.optimizer = adamw(self.model, self.work.optimizer)
-        self.average = Average()
+        self.passes = Passes(self.model, self.loss, self.work.compute, self.room.means)
+        self.optimizer = optimizer(self.model, self.work.optimizer)
+        self.average = Average(self.work.average.rate if self.work.average else None)
+        self.norms: deque[float] = deque(maxlen=_NORMS)
         self.saved = 0
 
     def run(self) -> Facts:
         self._restore()
-        watch = _Watch(self)
+        watch = Watch(self.room, self.work, self.done)
         for phase, start, end in _left(self.work.phases, self.done):
             self.room.say("phase", step=start, **_told(phase))
             for _ in range(start, end):
                 self.room.gate(self.done, self.model, self._save)
-                watch.saw(self._advance(phase), phase)
+                watch.saw(self._guarded(phase), phase)
                 self._rest()
         self._finish()
         return {
             "loss": sum(self.tail) / len(self.tail),
             "steps": self.done,
-            "tokens": self.work.tokens,
+            "tokens": sum(phase.tokens for phase in self.work.phases),
             "drawn": self.feed.drawn(),
+            **({"skipped": self.skipped} if self.work.optimizer.skip else {}),
         }
 
     # ---- one step ----------------------------------------------------------------------
 
+    def _guarded(self, phase: Phase) -> float:
+        try:
+            return self._advance(phase)
+        except (MemoryError, RuntimeError) as error:
+            if not trouble.is_out_of_memory(error):
+                raise
+            rows = self.passes.rows.get(phase.context)
+            raise trouble.out_of_memory(
+                self._place(), phase, rows, self.passes.room, self.model.recompute
+            ) from error
+
     def _advance(self, phase: Phase) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.work.lr, self.done)
+        set_rate(self.optimizer, rate(self.work.lr, self.done))
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(self.model, self.feed.batch(self.done), phase)
-        loss.backward()
-        value, norm = loss.item(), self._clip()
-        if not (math.isfinite(value) and math.isfinite(norm)):
-            raise self._not_finite(value, norm)
-        self.optimizer.step()
+        loss = self.passes.gradient(self.feed.batch(self.done), phase).item()
+        if self._accepts(loss, self._clip()):
+            self.optimizer.step()
         self.done += 1
-        self.tail = [*self.tail, value][-_TAIL:]
+        self.tail = [*self.tail, loss][-_TAIL:]
         if _is_sampled(self.work, self.done):
             self.average.add(self.model)
-        return value
+        return loss
 
     def _clip(self) -> float:
         """The gradient's L2 norm, before it is cut to the plan's largest."""
-        parameters = list(self.model.parameters())
+        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        total = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
         if self.work.optimizer.clip is not None:
-            return clip_grad_norm_(parameters, self.work.optimizer.clip).item()
-        return get_total_norm([p.grad for p in parameters if p.grad is not None]).item()
+            clip_grads_with_norm_(parameters, self.work.optimizer.clip, total)
+        return total.item()
+
+    def _accepts(self, loss: float, norm: float) -> bool:
+        """Whether the step is taken; one whose gradient is too large is passed over where the plan says so."""
+        self.norms.append(norm)
+        skip = self.work.optimizer.skip
+        if math.isfinite(loss) and norm < (math.inf if skip is None else skip):
+            self.in_a_row = 0
+            return True
+        if skip is None or not math.isfinite(loss):
+            raise trouble.not_finite(self._place(), loss, norm)
+        self.skipped, self.in_a_row = self.skipped + 1, self.in_a_row + 1
+        if self.in_a_row == _IN_A_ROW:
+            raise trouble.spiked(self._place(), norm, skip, _IN_A_ROW)
+        self.room.say("skipped", step=self.done + 1, norm=norm if math.isfinite(norm) else str(norm))
+        return False
 
     def _rest(self) -> None:
         """Between two steps: save when it is time, stop when someone asked to."""
@@ -114,6 +144,9 @@ class Loop:
         rope = self.work.phases[-1].rope
         self.model.arch = self.model.arch.model_copy(update={"rope": rope})
 
+    def _place(self) -> trouble.Place:
+        return trouble.Place(self.step, self.work, self.done, self.saved, tuple(self.norms))
+
     # ---- state -------------------------------------------------------------------------
 
     def _save(self) -> None:
@@ -123,7 +156,8 @@ class Loop:
         tensors = {f"weights.{name}": tensor.detach() for name, tensor in self.model.named_parameters()}
         tensors |= state_tensors(self.optimizer, self.model)
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.tensors().items()}
-        self.room.checkpoints.save(self.done, tensors, {"feed": self.feed.state(), "tail": self.tail})
+        meta = {"feed": self.feed.state(), "tail": self.tail, "skipped": [self.skipped, self.in_a_row]}
+        self.room.checkpoints.save(self.done, tensors, meta | {"passes": self.passes.state()})
         self.saved = self.done
         self.room.say("saved", step=self.done)
 
@@ -141,47 +175,10 @@ class Loop:
         }
         self.average.load(averaged)
         self.feed.load(meta["feed"])
+        self.passes.load(meta["passes"])
         self.tail, self.saved = list(meta["tail"]), self.done
+        self.skipped, self.in_a_row = meta["skipped"]
         self.room.say("resumed", step=self.done)
-
-    def _not_finite(self, loss: float, norm: float) -> StageError:
-        last = f"step {self.saved}" if self.saved else "none; the stage begins anew"
-        return StageError(
-            "RUN104",
-            "loss-not-finite",
-            f"the loss of `{self.step.address}` is not a finite number at step {self.done + 1}",
-            notes=(
-                f"loss {loss:g}, gradient norm {norm:g}; the step was not applied",
-                f"last checkpoint: {last}",
-            ),
-            help=("lower `lr`, lengthen its warm-up, or set the optimizer's `clip`",),
-            step=self.step.address,
-        )
-
-
-class _Watch:
-    """Reports progress about once a second, and at the end."""
-
-    def __init__(self, loop: Loop) -> None:
-        self.loop, self.losses, self.tokens = loop, list[float](), 0
-        self.since = time.monotonic()
-
-    def saw(self, loss: float, phase: Phase) -> None:
-        self.losses.append(loss)
-        self.tokens += phase.sequences * phase.context
-        passed = time.monotonic() - self.since
-        if passed < _SECONDS and self.loop.done < self.loop.work.steps:
-            return
-        self.loop.room.say(
-            "progress",
-            step=self.loop.done,
-            of=self.loop.work.steps,
-            loss=sum(self.losses) / len(self.losses),
-            lr=rate(self.loop.work.lr, self.loop.done - 1),
-            context=phase.context,
-            tokens_per_second=self.tokens / max(passed, 1e-9),
-        )
-        self.losses, self.tokens, self.since = [], 0, time.monotonic()
 
 
 def _left(phases: tuple[Phase, ...], done: int) -> Iterator[tuple[Phase, int, int]]:
@@ -198,6 +195,6 @@ def _told(phase: Phase) -> dict[str, Any]:
     return {"context": phase.context, "sequences": phase.sequences, "shares": shares}
 
 
-def _is_sampled(work: TrainWork, done: int) -> bool:
+def _is_sampled(work: TrainedWork, done: int) -> bool:
     average = work.average
     return average is not None and done >= average.first and (done - average.first) % average.every == 0

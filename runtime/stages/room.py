@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from .means import Means
+
 Facts = dict[str, Any]
 """JSON-able results: token counts, losses, scores."""
 
@@ -47,6 +49,11 @@ class Room(Protocol):
 
     @property
     def checkpoints(self) -> Checkpoints: ...
+
+    @property
+    def means(self) -> Means:
+        """With what the stage is run, beside its recipe."""
+        ...
 
     def say(self, event: str, **facts: Any) -> None:
         """Write an event of this step, e.g. `say("progress", step=10, of=900, loss=5.2)`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from ...compiler.plan.model import Step, TrainWork
@@ -23,7 +24,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         if role.startswith("tokens:")
     }
     with Feed(work, sets, room.workers, room.say) as feed:
-        loop = Loop(step, work, load(inputs["model"]), feed, room, next_token)
+        loss = partial(next_token, z_loss=work.z_loss)
+        loop = Loop(step, work, load(inputs["model"]), feed, room, loss)
         facts = loop.run()
     save(loop.model, room.folder)
     return facts

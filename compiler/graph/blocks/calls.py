@@ -239,10 +239,10 @@ class Grpo(Schema):
 
 
 class Ema(Schema):
-    """An exponential moving average of the policy itself (WARP)."""
+    """An exponential moving average of the weights that train: theirs, or the policy's (WARP)."""
 
     rate: Annotated[Fraction, Holds(kind="rate")] = Field(
-        description="Weight of the newest policy.", gt=0, lt=1
+        description="Weight of the newest weights.", gt=0, lt=1
     )
 
 

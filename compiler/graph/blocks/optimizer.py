@@ -9,27 +9,44 @@ from ..schema import Block, Holds, Schema
 
 
 class Settings(Schema):
-    """AdamW with decoupled weight decay on matrices (Loshchilov & Hutter 2019)."""
+    """How gradients become steps. The rate, and with it the decay of matrices, follows the stage's `lr`."""
 
-    algorithm: Annotated[str, Holds(words=("adamw",))] = Field(
-        "adamw", alias="kind", description="The algorithm."
+    algorithm: Annotated[str, Holds(words=("adamw", "rmsprop"))] = Field(
+        "adamw",
+        alias="kind",
+        description="`adamw` (Loshchilov & Hutter 2019), or `rmsprop`: RMSProp with momentum, each tensor's update "
+        "cut to a root mean square of 1 (AFM).",
     )
     betas: Annotated[tuple[Fraction, ...], Holds(kind="rate", many=True)] = Field(
         (Fraction(9, 10), Fraction(95, 100)),
-        description="Decay of the two moments.",
+        description="Decay of the two moments: of the momentum, and of the squares.",
         min_length=2,
         max_length=2,
     )
-    eps: Annotated[Fraction, Holds(kind="rate")] = Field(
-        Fraction(1, 10**8), description="Added to the denominator."
+    eps: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+        None,
+        description="Added to the denominator; with `rmsprop` its square is added to each squared gradient. "
+        "Default: 1e-8, with `rmsprop` 1e-15.",
+        gt=0,
     )
-    decay: Annotated[Fraction, Holds(kind="rate")] = Field(Fraction(1, 10), description="Weight decay.")
+    decay: Annotated[Fraction, Holds(kind="rate")] = Field(
+        Fraction(1, 10), description="Weight decay, of matrices only; it is multiplied by the learning rate."
+    )
     clip: Annotated[Fraction | None, Holds(kind="rate")] = Field(
         None, description="Largest L2 norm of the whole gradient. Default: unlimited.", gt=0
+    )
+    skip: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+        None, description="L2 norm of the gradient from which on a step is skipped. Default: none is.", gt=0
+    )
+    base_width: Annotated[int | None, Holds(kind="count")] = Field(
+        None,
+        description="Simple muP: updates of linear layers are multiplied by this over the model's width. "
+        "Default: they are not.",
+        ge=1,
     )
 
 
 class Optimizer(Settings, Block):
-    """AdamW with decoupled weight decay on matrices (Loshchilov & Hutter 2019)."""
+    """How gradients become steps. The rate, and with it the decay of matrices, follows the stage's `lr`."""
 
     kind: ClassVar[str] = "optimizer"

@@ -8,6 +8,7 @@ from pydantic import Field
 from ...units import Quantity
 from ..schema import MODELS, Block, Holds, Schema
 from ..values import Pick, Ref, Timeline
+from .calls import Ema
 from .optimizer import Settings
 
 
@@ -21,7 +22,7 @@ class Checkpoint(Schema):
 
 
 class Average(Schema):
-    """The stage's result becomes the uniform mean of weights along the way (Polyak averaging)."""
+    """The stage's result becomes a mean of weights along the way (Polyak averaging)."""
 
     of: Annotated[str, Holds(words=("checkpoints",))] = Field(
         "checkpoints", description="What is averaged: the weights at these points of the stage."
@@ -33,8 +34,8 @@ class Average(Schema):
         Quantity(Fraction(0)),
         description="Point of the stage from which on samples are taken: tokens, steps or percent.",
     )
-    weights: Annotated[str, Holds(words=("uniform",))] = Field(
-        "uniform", description="How samples are weighted."
+    weights: Annotated[str | Ema, Holds(words=("uniform",), calls=("ema",))] = Field(
+        "uniform", description="How samples are weighted: all alike, or the newest by `ema(rate: 0.01)`."
     )
 
 
@@ -84,6 +85,10 @@ class Trained(Block):
     optimizer: Annotated[Ref | Settings | None, Holds(refers=("optimizer",), block="optimizer")] = Field(
         None,
         description="An `optimizer` block's name, or its fields here. Default: AdamW as its defaults say.",
+    )
+    compute: Annotated[str, Holds(words=("fp32", "bf16"))] = Field(
+        "fp32",
+        description="What matrices are multiplied in. Weights, gradients, moments and averages are fp32 either way.",
     )
     checkpoint: Annotated[Checkpoint | None, Holds(block="checkpoint")] = Field(
         None, description="Default: none; a killed stage begins anew."

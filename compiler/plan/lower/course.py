@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...graph.blocks.calls import OnPolicy
+from ...graph.blocks.calls import Ema, OnPolicy
 from ...graph.blocks.distill import Distill
 from ...graph.blocks.mix import Mix
 from ...graph.blocks.rl import Rl
@@ -100,7 +100,8 @@ def average(wanted: Average | None, course: Course) -> model.Average | None:
     if wanted is None:
         return None
     every = course.interval(wanted.every)
-    return model.Average(first=nearest_step(course.place(wanted.start)) or every, every=every)
+    rate = float(wanted.weights.rate) if isinstance(wanted.weights, Ema) else None
+    return model.Average(first=nearest_step(course.place(wanted.start)) or every, every=every, rate=rate)
 
 
 # ---- where only a run can tell ------------------------------------------------------

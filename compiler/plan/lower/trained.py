@@ -69,6 +69,7 @@ def _shared(drafts: Drafts, block: Trained, inputs: dict[str, str]) -> dict[str,
     course = graph.derived.course(block)
     told: dict[str, Any] = {
         "optimizer": _optimizer(drafts, block.optimizer),
+        "compute": block.compute,
         "rng": drafts.rng(block.rng),
         "earlier": sum(isinstance(one, Trained) for one in graph.derived.lineage.of(block.origin)),
     }
@@ -205,13 +206,20 @@ def _rl(drafts: Drafts, block: Rl, inputs: dict[str, str]) -> None:
     )
 
 
-def _optimizer(drafts: Drafts, wanted: Ref | Settings | None) -> model.AdamW:
+def _optimizer(drafts: Drafts, wanted: Ref | Settings | None) -> model.Optimizer:
     given = drafts.block(wanted.address, Optimizer) if isinstance(wanted, Ref) else wanted
-    fields = Settings.model_fields
-    betas = given.betas if given else fields["betas"].default
-    return model.AdamW(
-        betas=(float(betas[0]), float(betas[1])),
-        eps=float(given.eps if given else fields["eps"].default),
-        decay=float(given.decay if given else fields["decay"].default),
-        clip=float(given.clip) if given and given.clip is not None else None,
+
+    def told(name: str) -> Any:
+        return getattr(given, name) if given else Settings.model_fields[name].default
+
+    is_adamw = told("algorithm") == "adamw"
+    first, second = told("betas")
+    eps, clip, skip = told("eps"), told("clip"), told("skip")
+    return (model.AdamW if is_adamw else model.RMSProp)(
+        betas=(float(first), float(second)),
+        eps=float(eps) if eps is not None else 1e-8 if is_adamw else 1e-15,
+        decay=float(told("decay")),
+        clip=None if clip is None else float(clip),
+        skip=None if skip is None else float(skip),
+        base_width=told("base_width"),
     )

@@ -8,7 +8,21 @@ writes it in `lower`; the runtime's engine walks it.  Start reading at `plan`.
 
 from .arch import Arch, Experts, RopeScaling
 from .base import Exact, Folder, Frozen, Work
-from .course import AdamW, Average, Checkpoint, Curve, Layout, Leg, Open, Phase, Segment, Share, rate
+from .course import (
+    AdamW,
+    Average,
+    Checkpoint,
+    Curve,
+    Layout,
+    Leg,
+    Open,
+    Optimizer,
+    Phase,
+    RMSProp,
+    Segment,
+    Share,
+    rate,
+)
 from .data import (
     Builtin,
     Checker,
@@ -132,6 +146,7 @@ __all__ = [
     "OnPolicy",
     "Open",
     "Operator",
+    "Optimizer",
     "Origin",
     "PartWork",
     "Perplexity",
@@ -142,6 +157,7 @@ __all__ = [
     "PreferencesWork",
     "PromptsWork",
     "PruneWork",
+    "RMSProp",
     "ReleaseWork",
     "RewardWork",
     "RlWork",

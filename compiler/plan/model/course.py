@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import cos, pi, sqrt
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -103,19 +103,40 @@ class Open(Frozen):
     legs: tuple[Leg, ...]
 
 
-class AdamW(Frozen):
-    kind: Literal["adamw"] = "adamw"
-    betas: tuple[float, float]
+class _Optimizer(Frozen):
+    betas: tuple[float, float] = Field(description="decay of the momentum and of the squares")
     eps: float
-    decay: float = Field(description="decoupled weight decay, on matrices only")
+    decay: float = Field(description="decoupled weight decay, on matrices only, multiplied by the learning rate")
     clip: float | None = Field(description="largest L2 norm of the whole gradient")
+    skip: float | None = Field(
+        default=None, description="L2 norm of the whole gradient from which on a step is skipped"
+    )
+    base_width: int | None = Field(
+        default=None, description="updates of linear layers are multiplied by this over the model's width"
+    )
+
+
+class AdamW(_Optimizer):
+    kind: Literal["adamw"] = "adamw"
+
+
+class RMSProp(_Optimizer):
+    """RMSProp with momentum, each tensor's update cut to a root mean square of 1."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+
+
+Optimizer = Annotated[AdamW | RMSProp, Field(discriminator="kind")]
 
 
 class Average(Frozen):
-    """The stage's output is the uniform mean of the weights after these steps."""
+    """The stage's output is a mean of the weights after these steps."""
 
     first: int = Field(description="steps done when the first sample is taken")
     every: int = Field(description="steps between samples")
+    rate: float | None = Field(
+        default=None, description="weight of the newest sample; None is the uniform mean of all"
+    )
 
 
 class Checkpoint(Frozen):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .arch import Arch
 from .base import Exact, Frozen, Work
-from .course import AdamW, Average, Open, Phase, Segment
+from .course import Average, Open, Optimizer, Phase, Segment
 from .data import File, Judge, Template
 
 # ---- without training ------------------------------------------------------------
@@ -59,8 +59,11 @@ class TrainedWork(Work):
 
     phases: tuple[Phase, ...]
     lr: tuple[Segment, ...]
-    optimizer: AdamW
+    optimizer: Optimizer
     average: Average | None
+    compute: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="what matrices are multiplied in; all that is kept is fp32"
+    )
     rng: int
     earlier: int = Field(
         description="stages that trained the model before; the order of the data depends on it"

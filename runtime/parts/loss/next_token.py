@@ -14,16 +14,23 @@ from ..model.decoder import Decoder
 from ..model.experts import Balance
 
 
-def next_token(model: Decoder, batch: Batch, phase: Phase) -> Tensor:
-    """Mean of -log p(next token) over every token of the batch that has a successor in its document."""
+def next_token(model: Decoder, batch: Batch, phase: Phase, z_loss: float = 0.0) -> Tensor:
+    """The sum of -log p(next token) over every token of the batch that has a successor in its document.
+
+    With z_loss, of -log p + z_loss * log(Z)^2, Z the sum of exp(logits) (PaLM, arXiv:2204.02311, section 5);
+    experts add what `unbalance` says.
+    """
     balance = Balance()
     hidden_BTD = model.hidden(batch.tokens_BT, batch.documents_BT, phase.rope, balance)
-    labels_N = batch.labels_BT.flatten()
     total = cross_entropy(
-        hidden_BTD.flatten(0, 1), model.unembedding, labels_N, cap=model.arch.final_cap, ignore=IGNORED
+        hidden_BTD.flatten(0, 1),
+        model.unembedding,
+        batch.labels_BT.flatten(),
+        cap=model.arch.final_cap,
+        z_loss=z_loss,
+        ignore=IGNORED,
     )
-    total = total + unbalance(model, batch, balance)
-    return total / (labels_N != IGNORED).sum()
+    return total + unbalance(model, batch, balance)
 
 
 def unbalance(model: Decoder, batch: Batch, balance: Balance) -> Tensor | float:

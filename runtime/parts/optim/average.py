@@ -1,4 +1,4 @@
-"""The uniform mean of weights along the way (Polyak & Juditsky 1992)."""
+"""Means of weights along the way: uniform (Polyak & Juditsky 1992), or exponential."""
 
 from __future__ import annotations
 
@@ -9,29 +9,37 @@ from torch import Tensor, nn
 
 
 class Average:
-    """A running sum in fp64, divided and rounded once: the mean of n weights is exact to fp32."""
+    """Of samples w: without a rate their mean, kept as a sum in fp64 and rounded once, so exact to fp32;
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._sums: dict[str, Tensor] = {}
+    with a rate r the moving average a = (1 - r) * a + r * w in fp32, which begins as the first sample.
+    """
+
+    def __init__(self, rate: float | None = None) -> None:
+        self.rate, self.count = rate, 0
+        self._kept: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def add(self, model: nn.Module) -> None:
         for name, parameter in model.named_parameters():
-            if name in self._sums:
-                self._sums[name] += parameter
+            kept = self._kept.get(name)
+            if kept is None:
+                wide = torch.float64 if self.rate is None else torch.float32
+                self._kept[name] = parameter.detach().to(wide, copy=True)
+            elif self.rate is None:
+                kept += parameter
             else:
-                self._sums[name] = parameter.detach().double()
+                kept.lerp_(parameter.to(kept.dtype), self.rate)
         self.count += 1
 
     def mean(self) -> dict[str, Tensor]:
-        return {name: (total / self.count).float() for name, total in self._sums.items()}
+        parts = self.count if self.rate is None else 1
+        return {name: (kept / parts).float() for name, kept in self._kept.items()}
 
     def tensors(self) -> dict[str, Tensor]:
         """The state for a checkpoint; empty before the first sample."""
-        return {"count": torch.tensor(self.count), **self._sums} if self.count else {}
+        return {"count": torch.tensor(self.count), **self._kept} if self.count else {}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `tensors` gave."""
         self.count = int(tensors["count"]) if tensors else 0
-        self._sums = {name: tensor for name, tensor in tensors.items() if name != "count"}
+        self._kept = {name: tensor for name, tensor in tensors.items() if name != "count"}

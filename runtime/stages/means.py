@@ -1,0 +1,15 @@
+"""With what a stage is run: choices about the machine that are not part of the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """They change a result in its rounding at most; a stage that is resumed keeps those it began with."""
+
+    compile: bool = False
+    """Whether layers go through `torch.compile`; it takes a minute to start and then pays in long stages."""
+    memory: int | None = None
+    """Bytes that the device may be taken to have; None is what it has."""

@@ -1,0 +1,106 @@
+"""Letters of a training stage that cannot go on: what was seen, since when, and what may help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...compiler.plan.model import Phase, Step, TrainedWork
+from ..errors import StageError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage is: steps done, steps done when it was last saved, norms of its last gradients."""
+
+    step: Step
+    work: TrainedWork
+    done: int
+    saved: int
+    norms: Sequence[float]
+
+    def notes(self) -> tuple[str, ...]:
+        """What happened on the way here, and what there is to go back to."""
+        last = f"step {self.saved}" if self.saved else "none; the stage begins anew"
+        return (*self._rose(), *moved(self.work.phases, self.done), f"last checkpoint: {last}")
+
+    def _rose(self) -> list[str]:
+        if len(self.norms) < 2:
+            return []
+        first, last = self.norms[0], self.norms[-1]
+        return [f"gradient norm {first:.3g} → {last:.3g} over the last {len(self.norms)} steps"]
+
+
+def moved(phases: Sequence[Phase], done: int) -> list[str]:
+    """The last change of context, batch or RoPE base before a step, and how long ago it was."""
+    start, found = 0, list[str]()
+    for before, now in zip(phases, phases[1:], strict=False):
+        start += before.steps
+        if start > done:
+            break
+        told = [
+            f"{name} moved {a:g} → {b:g}"
+            for name, a, b in (
+                ("context", before.context, now.context),
+                ("sequences a step", before.sequences, now.sequences),
+                ("rope", before.rope, now.rope),
+            )
+            if a != b
+        ]
+        ago = done - start
+        found = [f"{', '.join(told)} {ago} step{'' if ago == 1 else 's'} earlier"] if told else found
+    return found
+
+
+def not_finite(at: Place, loss: float, norm: float) -> StageError:
+    name = at.step.address
+    return StageError(
+        "RUN104",
+        "loss-not-finite",
+        f"the loss of `{name}` is not a finite number at step {at.done + 1}",
+        notes=(f"loss {loss:g}, gradient norm {norm:g}; the step was not applied", *at.notes()),
+        help=("lower `lr`, lengthen its warm-up, or set the optimizer's `clip` or `skip`",),
+        step=name,
+    )
+
+
+def spiked(at: Place, norm: float, skip: float, times: int) -> StageError:
+    name = at.step.address
+    return StageError(
+        "RUN131",
+        "gradient-spike",
+        f"`{name}` skipped {times} steps in a row up to step {at.done + 1}",
+        notes=(f"gradient norm {norm:g}, and `skip` is {skip:g}", *at.notes()),
+        help=("what does not pass is no spike: lower `lr`, lengthen its warm-up, or raise `skip`",),
+        step=name,
+    )
+
+
+def out_of_memory(at: Place, phase: Phase, rows: int | None, room: int, recompute: bool) -> StageError:
+    name, mib = at.step.address, room / 2**20
+    pass_of = f"{rows} sequence{'' if rows == 1 else 's'}" if rows else "one sequence"
+    smaller = rows is None or rows > 1 or not recompute
+    return StageError(
+        "RUN130",
+        "out-of-memory",
+        f"`{name}` ran out of memory at step {at.done + 1}, at a context of {phase.context}",
+        notes=(
+            f"{pass_of} of {phase.context} tokens went through the model at once, which was allowed "
+            f"{mib:,.0f} MiB for it",
+            *at.notes(),
+        ),
+        help=(
+            "`lehr resume --memory SIZE` with less than the device has sends fewer sequences through at once"
+            if smaller
+            else f"one sequence does not fit: lower `context`, or the layers or the width of the model of `{name}`",
+        ),
+        step=name,
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was refused: torch's CPU allocator says so in words alone."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and (type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error))
+    )
