@@ -55,6 +55,42 @@ def selection(verb: F) -> F:
     )(verb)
 
 
+class _Bytes(click.ParamType):
+    """A size such as `24GB` or `24GiB`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from fractions import Fraction
+
+        from ..compiler.units import Quantity, read
+
+        if isinstance(value, int):
+            return value
+        number = value.rstrip("kMGTPEiB ")
+        try:
+            found = read(Fraction(number), value[len(number) :].strip(), "size")
+        except (ValueError, ZeroDivisionError):
+            found = None
+        if not isinstance(found, Quantity) or not found.dims or found.value < 1:
+            self.fail(f"{value!r} is no size; write one such as 24GB", param, ctx)
+        return int(found.value)
+
+
+def means(verb: F) -> F:
+    """With what training stages are run."""
+    verb = click.option(
+        "--memory",
+        type=_Bytes(),
+        metavar="SIZE",
+        help="What the device may be taken to have, e.g. 24GB: less sends fewer sequences through a model at "
+        "once. Default: what it has.",
+    )(verb)
+    return click.option(
+        "--compile", is_flag=True, help="Send layers through torch.compile: slow to start, then faster."
+    )(verb)
+
+
 def colour(verb: F) -> F:
     return click.option(
         "--color",

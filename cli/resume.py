@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..compiler.plan.model import Plan
-from .options import colour
+from .options import colour, means
 from .run import THREADS, WORKERS, execute, saved_plan
 from .status import newest_run
 
@@ -24,6 +24,7 @@ from .status import newest_run
 )
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
 @click.option("--workers", type=click.IntRange(min=0), default=0, help=WORKERS)
+@means
 @click.pass_context
 def verb(
     ctx: click.Context,
@@ -32,6 +33,8 @@ def verb(
     passed: tuple[str, ...],
     threads: int | None,
     workers: int,
+    compile: bool,
+    memory: int | None,
 ) -> None:
     """Run on what stands in a run's folder, from the latest checkpoint that passes its checksum.
 
@@ -49,7 +52,7 @@ def verb(
         from ..runtime.engine.passing import let_through
 
         let_through(plan, root / plan.run, passed, why)
-    ctx.exit(execute(plan, color, threads, root, workers=workers))
+    ctx.exit(execute(plan, color, threads, root, workers=workers, compile=compile, memory=memory))
 
 
 def _said(words: tuple[str, ...], passes: bool) -> tuple[str | None, str]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ..compiler.plan.fingerprint import fingerprint
 from ..compiler.plan.model import Plan
-from .options import colour, profile, selection, settings, show_failure, spec_files, wants_colour
+from .options import colour, means, profile, selection, settings, show_failure, spec_files, wants_colour
 
 WORKERS = "Processes that read data ahead of the training. Default: 0. No result depends on it."
 HELD = 6
@@ -27,6 +27,7 @@ THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores a
 @colour
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
 @click.option("--workers", type=click.IntRange(min=0), default=0, help=WORKERS)
+@means
 @click.option(
     "--force",
     multiple=True,
@@ -44,6 +45,8 @@ def verb(
     color: str,
     threads: int | None,
     workers: int,
+    compile: bool,
+    memory: int | None,
     force: tuple[str, ...],
 ) -> None:
     """Run a spec, or a plan that `lehr plan -o` wrote.  What is done already is kept.
@@ -62,7 +65,9 @@ def verb(
         plan = settled(plan, forced) if plan else None
     if plan and (wanted or exclude):
         plan = only(plan, chosen(plan, compare(plan), wanted, exclude))
-    ctx.exit(1 if plan is None else execute(plan, color, threads, force=forced, workers=workers))
+    if plan is None:
+        ctx.exit(1)
+    ctx.exit(execute(plan, color, threads, force=forced, workers=workers, compile=compile, memory=memory))
 
 
 def saved_plan(path: str) -> Plan:
@@ -93,12 +98,15 @@ def execute(
     root: Path = Path(),
     force: frozenset[str] = frozenset(),
     workers: int = 0,
+    compile: bool = False,
+    memory: int | None = None,
 ) -> int:
     """Run a plan below `root`, show it, and say what came of it; returns the exit code."""
     # A waiting thread spins briefly, then sleeps: spinning on starves a busy machine, not at all slows a quiet one.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from ..runtime.engine.walk import run
     from ..runtime.errors import LehrError
+    from ..runtime.stages.means import Means
     from .progress import Screen, took
     from .stores import folder_of
     from .world import compare
@@ -108,7 +116,8 @@ def execute(
         try:
             kept = sum(decision.action == "keep" for decision in compare(plan, root))
             screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
-            run(plan, screen, root, threads or quiet_threads(), force, workers, folder_of(plan, root))
+            means, threads = Means(compile, memory), threads or quiet_threads()
+            run(plan, screen, root, threads, force, workers, folder_of(plan, root), means)
         except LehrError as error:
             verb = "Held" if error.exit_code == HELD else "Stopped"
             screen.line(verb, f"{error.step or plan.run}", "red")

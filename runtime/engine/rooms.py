@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class StepRoom:
     interrupts: Interrupts
     watch: Watch
     workers: int = 0
-    means: Means = Means()
+    means: Means = field(default_factory=Means)
 
     def say(self, event: str, **facts: Any) -> None:
         self.journal.say(self.step.address, event, facts)

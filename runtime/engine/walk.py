@@ -19,6 +19,7 @@ from typing import Any
 
 from ...compiler.plan.model import Plan, Step
 from ..errors import Interrupted
+from ..stages.means import Means
 from ..stages.registry import runner
 from ..store import atomic
 from ..store.artifact import Store
@@ -50,6 +51,7 @@ def run(
     force: Set[str] = frozenset(),
     workers: int = 0,
     store_at: Path | None = None,
+    means: Means = Means(),  # noqa: B008 (frozen)
 ) -> Ledger:
     """Run a plan below `root` and return its ledger.
 
@@ -68,7 +70,7 @@ def run(
             store = Store(root / plan.store if store_at is None else store_at)
             current(plan, lambda fingerprint: store.find(fingerprint) is not None)
             readable(plan, lambda fingerprint: store.find(fingerprint) is not None, root)
-            walk = _Walk(plan, root, folder, store, journal, ledger, threads, workers, force)
+            walk = _Walk(plan, root, folder, store, journal, ledger, threads, workers, means, force)
             stack.enter_context(walk.interrupts)
             walk.begin()
             for step in plan.steps:
@@ -88,6 +90,7 @@ class _Walk:
     ledger: Ledger
     threads: int
     workers: int
+    means: Means
     force: Set[str]
     interrupts: Interrupts = field(default_factory=Interrupts)
     sound: set[str] = field(default_factory=set[str])
@@ -187,7 +190,15 @@ class _Walk:
         with self.store.room() as folder:
             watch = self._watch(step)
             room = StepRoom(
-                step, folder, self.root, checkpoints, self.journal, self.interrupts, watch, self.workers
+                step,
+                folder,
+                self.root,
+                checkpoints,
+                self.journal,
+                self.interrupts,
+                watch,
+                self.workers,
+                self.means,
             )
             facts = runner(step.work.kind)(step, self._inputs(step), room)
             differing = self.store.differing(folder, step.fingerprint) if step.address in self.force else []

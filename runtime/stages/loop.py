@@ -22,7 +22,7 @@ from ..errors import Interrupted
 from ..parts.data.feed import Feed
 from ..parts.model.decoder import Decoder
 from ..parts.optim.average import Average
-from ..parts.optim.optimizer import load_state, optimizer, set_rate, state_tensors
+from ..parts.optim.optimizer import load_state, optimizer_for, set_rate, state_tensors
 from . import trouble
 from .passes import Loss, Passes
 from .room import Facts, Room
@@ -53,7 +53,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.passes = Passes(self.model, self.loss, self.work.compute, self.room.means)
-        self.optimizer = optimizer(self.model, self.work.optimizer)
+        self.optimizer = optimizer_for(self.model, self.work.optimizer)
         self.average = Average(self.work.average.rate if self.work.average else None)
         self.norms: deque[float] = deque(maxlen=_NORMS)
         self.saved = 0

@@ -29,9 +29,7 @@ _STATE = 16 + 8
 class Passes:
     """How the batches of a stage go through its model; `rows` are the sequences of a pass, by context."""
 
-    def __init__(
-        self, model: Decoder, loss: Loss, compute: Literal["fp32", "bf16"], means: Means
-    ) -> None:
+    def __init__(self, model: Decoder, loss: Loss, compute: Literal["fp32", "bf16"], means: Means) -> None:
         self.model, self.loss, self.compute = model, loss, compute
         self.rows: dict[int, int] = {}
         self.means = means
@@ -46,7 +44,7 @@ class Passes:
     def load(self, state: dict[str, Any]) -> None:
         """Go on as the stage began, unless another memory is asked for."""
         if self.means.memory is None:
-            self.rows = {context: rows for context, rows in state["rows"]}
+            self.rows = dict(state["rows"])
             self.model.recompute = state["recompute"]
 
     @property
@@ -81,7 +79,9 @@ class Passes:
         return kept_bytes(lambda: self._sum(batch, phase), self.model.parameters())
 
     def _sum(self, batch: Batch, phase: Phase) -> Tensor:
-        here = Batch(*(part.to(self.device) for part in (batch.tokens_BT, batch.labels_BT, batch.documents_BT)))
+        here = Batch(
+            *(part.to(self.device) for part in (batch.tokens_BT, batch.labels_BT, batch.documents_BT))
+        )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.compute == "bf16"):
             return self.loss(self.model, here, phase)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ...compiler.plan.model import Phase, Step, TrainedWork
 from ..errors import StageError
@@ -34,7 +35,7 @@ class Place:
 def moved(phases: Sequence[Phase], done: int) -> list[str]:
     """The last change of context, batch or RoPE base before a step, and how long ago it was."""
     start, found = 0, list[str]()
-    for before, now in zip(phases, phases[1:], strict=False):
+    for before, now in pairwise(phases):
         start += before.steps
         if start > done:
             break

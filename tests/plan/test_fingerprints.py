@@ -22,6 +22,7 @@ TRAINED = {
     "rope": "20_000",
     "optimizer": "house",
     "average": "{ every = 3 steps }",
+    "compute": "bf16",
     "rng": "9",
 }
 COUNTED = TRAINED | {"from": "train", "batch": "16 sequences", "epochs": "2", "tokens": "2M"}
@@ -44,7 +45,8 @@ RESULT: dict[str, dict[str, str]] = {
     "prompts": {"source": 'files("more.jsonl")', "examples": "2k"},
     "preferences": {"source": 'files("more.jsonl")', "examples": "4k", "batches": "4"},
     "template": {"source": '"other.jinja"', "stop": '["<|end|>"]'},
-    "optimizer": {"betas": "[0.8, 0.9]", "eps": "1e-7", "decay": "0.2", "clip": "1.0"},
+    "optimizer": {"kind": "rmsprop", "betas": "[0.8, 0.9]", "eps": "1e-7", "decay": "0.2", "clip": "1.0",
+                  "skip": "50.0", "base_width": "32"},
     "bench": {"suite": "perplexity(corpus)", "context": "512 context"},
     "curate": {"of": "other"},
     "classifier": {"yes": "chats", "no": "chats", "kind": "hashed_linear(features: 1024)", "holdout": "20%",
@@ -87,7 +89,6 @@ COSMETIC: dict[str, dict[str, str]] = {
         "contains": "[bench]",
         "manifest": '"data/counts.json"',
     },
-    "optimizer": {"kind": "adamw"},
     "cluster": {
         "device": '"A100"',
         "count": "16",

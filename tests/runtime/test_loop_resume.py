@@ -18,6 +18,7 @@ from lehr.compiler.plan.model import (
     InitWork,
     Origin,
     Phase,
+    RMSProp,
     Segment,
     Share,
     Step,
@@ -28,6 +29,7 @@ from lehr.runtime.errors import Interrupted, StageError
 from lehr.runtime.parts.data.tokens import collect, write
 from lehr.runtime.parts.model.files import load
 from lehr.runtime.stages import init, train
+from lehr.runtime.stages.means import Means
 
 ARCH = Arch(
     layers=2,
@@ -77,6 +79,7 @@ class Desk:
     cut_after: int = STEPS + 1
     asked: int = 0
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    means: Means = field(default_factory=Means)
 
     def say(self, event: str, **facts: Any) -> None:
         self.said.append((event, facts))
@@ -249,3 +252,163 @@ def test_the_same_phase_twice_is_trained_twice(tmp_path: Path, inputs: dict[str,
     facts = train.run(step(WORK.model_copy(update={"phases": (one, one), "average": None})), inputs, room)
     assert facts["steps"] == 4
     assert [said["step"] for event, said in room.said if event == "phase"] == [0, 2]
+
+
+# ---- steps that are not taken ----------------------------------------------------------------
+
+
+def skipping(norm: float | None, **changes: Any) -> TrainWork:
+    optimizer = WORK.optimizer.model_copy(update={"skip": norm})
+    return WORK.model_copy(update={"optimizer": optimizer, **changes})
+
+
+def norms_of(folder: Path, inputs: dict[str, Path]) -> list[float]:
+    """The norm of every step's gradient, told because all are skipped."""
+    room = desk(folder)
+    train.run(step(skipping(1e-9)), inputs, room)
+    return [said["norm"] for event, said in room.said if event == "skipped"]
+
+
+def test_a_step_with_too_large_a_gradient_is_skipped_and_told(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    norms = norms_of(tmp_path / "norms", inputs)
+    assert len(norms) == STEPS
+    before = load(inputs["model"]).state_dict()
+    still = load(tmp_path / "norms").state_dict()
+    assert all(torch.equal(before[name], still[name]) for name in before)
+    facts = train.run(step(skipping(1e9)), inputs, desk(tmp_path / "none"))
+    assert facts["skipped"] == 0
+    train.run(step(WORK), inputs, desk(tmp_path / "plain"))
+    assert weights(tmp_path / "none") == weights(tmp_path / "plain")
+
+
+def test_skipped_steps_are_skipped_again_after_a_cut(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    """The first gradient is the largest, so a limit just below it skips some steps and not all."""
+    limit = sorted(norms_of(tmp_path / "norms", inputs))[STEPS // 2]
+    unbroken = desk(tmp_path / "unbroken")
+    facts = train.run(step(skipping(limit)), inputs, unbroken)
+    assert 0 < facts["skipped"] < STEPS
+    for stop in (2, 3, 5, 7):
+        room = desk(tmp_path / f"stopped-{stop}", stop_after=stop)
+        with pytest.raises(Interrupted):
+            train.run(step(skipping(limit)), inputs, room)
+        again = desk(room.folder, checkpoints=room.checkpoints)
+        assert train.run(step(skipping(limit)), inputs, again) == facts
+        assert weights(room.folder) == weights(unbroken.folder)
+        told = [said["step"] for event, said in room.said + again.said if event == "skipped"]
+        assert len(told) == facts["skipped"]
+
+
+def test_what_never_passes_is_no_spike(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    work = skipping(1e-9, phases=(phase(12, 8, 4, 100.0, "1/2", "1/2"),))
+    with pytest.raises(StageError) as failed:
+        train.run(step(work), inputs, desk(tmp_path / "stuck", cut_after=99, stop_after=99))
+    assert (failed.value.code, failed.value.name) == ("RUN131", "gradient-spike")
+    assert failed.value.headline == "`pretrain` skipped 10 steps in a row up to step 10"
+    assert failed.value.notes[-1] == "last checkpoint: step 9"
+
+
+# ---- other choices, cut off -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": RMSProp(betas=(0.9, 0.95), eps=1e-15, decay=0.1, clip=1.0, skip=100.0, base_width=8)},
+        {"average": Average(first=2, every=1, rate=0.3)},
+        {"compute": "bf16"},
+        {"z_loss": 1e-3},
+    ],
+    ids=["rmsprop", "moving-average", "bf16", "z-loss"],
+)
+def test_whatever_is_chosen_a_cut_changes_nothing(
+    tmp_path: Path, inputs: dict[str, Path], changes: dict[str, Any]
+) -> None:
+    work = WORK.model_copy(update=changes)
+    facts = train.run(step(work), inputs, desk(tmp_path / "unbroken"))
+    train.run(step(WORK), inputs, desk(tmp_path / "plain"))
+    assert weights(tmp_path / "unbroken") != weights(tmp_path / "plain")
+    for stop in (2, 5, 7):
+        room = desk(tmp_path / f"stopped-{stop}", stop_after=stop)
+        with pytest.raises(Interrupted):
+            train.run(step(work), inputs, room)
+        again = desk(room.folder, checkpoints=room.checkpoints)
+        assert train.run(step(work), inputs, again) == facts
+        assert weights(room.folder) == weights(tmp_path / "unbroken")
+
+
+def test_a_resumed_stage_keeps_the_cut_of_its_batches(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    """With less memory it was cut smaller; more of it later must not round the steps that are left differently."""
+    small = Means(memory=24 * load(inputs["model"]).params + 40_000)
+    facts = train.run(step(WORK), inputs, desk(tmp_path / "unbroken", means=small))
+    train.run(step(WORK), inputs, desk(tmp_path / "whole"))
+    assert weights(tmp_path / "unbroken") != weights(tmp_path / "whole")
+    room = desk(tmp_path / "stopped", stop_after=3, means=small)
+    with pytest.raises(Interrupted):
+        train.run(step(WORK), inputs, room)
+    again = desk(room.folder, checkpoints=room.checkpoints)
+    assert train.run(step(WORK), inputs, again)["steps"] == facts["steps"]
+    rows = dict(map(tuple, json.loads(room.checkpoints.states[-1][2])["passes"]["rows"]))
+    assert rows[8] < 4
+
+
+# ---- letters ----------------------------------------------------------------------------------
+
+
+def test_a_letter_about_the_loss_says_what_moved_and_how_the_gradient_rose(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    lr = (Segment(start=0, end=6, first=0.01, last=0.01), Segment(start=6, end=8, first=1e38, last=1e38))
+    with pytest.raises(StageError) as failed:
+        train.run(step(WORK.model_copy(update={"lr": lr})), inputs, desk(tmp_path / "wild"))
+    first, rose, moved, last = failed.value.notes
+    assert first.endswith("the step was not applied")
+    assert rose.startswith("gradient norm ")
+    assert rose.endswith(" over the last 8 steps")
+    assert moved == "context moved 8 → 16, sequences a step moved 4 → 2, rope moved 100 → 500 2 steps earlier"
+    assert last == "last checkpoint: step 6"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_out_of_memory_is_a_letter_with_the_phase_and_what_to_change(
+    tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    real, calls = train.next_token, [0]
+
+    def greedy(model: Any, batch: Any, phase: Phase, **settings: Any) -> torch.Tensor:
+        calls[0] += 1
+        if phase.context == 16:
+            raise error
+        return real(model, batch, phase, **settings)
+
+    monkeypatch.setattr(train, "next_token", greedy)
+    with pytest.raises(StageError) as failed:
+        train.run(step(WORK), inputs, desk(tmp_path / "greedy"))
+    assert (failed.value.code, failed.value.name, failed.value.__cause__) == (
+        "RUN130",
+        "out-of-memory",
+        error,
+    )
+    assert failed.value.headline == "`pretrain` ran out of memory at step 6, at a context of 16"
+    assert failed.value.notes[-1] == "last checkpoint: step 3"
+    assert "--memory" in failed.value.help[0]
+
+
+def test_another_fault_of_torch_is_no_lack_of_memory(
+    tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> torch.Tensor:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(train, "next_token", broken)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        train.run(step(WORK), inputs, desk(tmp_path / "broken"))

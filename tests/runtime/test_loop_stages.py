@@ -103,14 +103,14 @@ def test_a_new_model_is_a_function_of_its_work(tmp_path: Path) -> None:
 # ---- train: the loss -------------------------------------------------------------------
 
 
-def test_the_loss_is_the_mean_over_every_token_that_has_a_successor() -> None:
+def test_the_loss_is_the_sum_over_every_token_that_has_a_successor() -> None:
     model = Decoder(ARCH)
     initialise(model, 0.5, 1)
     tokens = torch.tensor([[3, 4, 5, 6], [7, 8, 9, 10]])
     labels = torch.tensor([[4, -100, 6, 7], [-100, 9, -100, -100]])
     batch = Batch(tokens, labels, torch.tensor([[0, 0, 1, 1], [0, 1, 1, 2]]))
     logp = model(tokens, batch.documents_BT, 100.0).log_softmax(-1)
-    expected = -(logp[0, 0, 4] + logp[0, 2, 6] + logp[0, 3, 7] + logp[1, 1, 9]) / 4
+    expected = -(logp[0, 0, 4] + logp[0, 2, 6] + logp[0, 3, 7] + logp[1, 1, 9])
 
     class Phase:
         rope = 100.0

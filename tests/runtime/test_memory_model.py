@@ -13,7 +13,7 @@ from lehr.compiler.plan.model import AdamW, Arch, Layout, Phase
 from lehr.runtime.parts.data.feed import batch_of
 from lehr.runtime.parts.loss.next_token import next_token
 from lehr.runtime.parts.model.decoder import Decoder
-from lehr.runtime.parts.optim.adamw import adamw
+from lehr.runtime.parts.optim.optimizer import optimizer_for
 
 QUICKSTART = Arch(
     layers=4,
@@ -65,7 +65,7 @@ def peak(arch: Arch, sequences: int, context: int) -> int:
     model = Decoder(arch)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
-    optimizer = adamw(model, AdamW(betas=(0.9, 0.95), eps=1e-8, decay=0.1, clip=1.0))
+    optimizer = optimizer_for(model, AdamW(betas=(0.9, 0.95), eps=1e-8, decay=0.1, clip=1.0))
     live = Live()
     for parameter in model.parameters():
         live.add(parameter)

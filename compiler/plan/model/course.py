@@ -106,7 +106,9 @@ class Open(Frozen):
 class _Optimizer(Frozen):
     betas: tuple[float, float] = Field(description="decay of the momentum and of the squares")
     eps: float
-    decay: float = Field(description="decoupled weight decay, on matrices only, multiplied by the learning rate")
+    decay: float = Field(
+        description="decoupled weight decay, on matrices only, multiplied by the learning rate"
+    )
     clip: float | None = Field(description="largest L2 norm of the whole gradient")
     skip: float | None = Field(
         default=None, description="L2 norm of the whole gradient from which on a step is skipped"

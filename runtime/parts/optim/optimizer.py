@@ -13,7 +13,7 @@ from .rmsprop import RMSProp
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
+def optimizer_for(model: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019) or RMSProp with momentum; `set_rate` comes before every step."""
     if isinstance(settings, AdamW):
         return torch.optim.AdamW(

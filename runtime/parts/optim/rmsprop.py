@@ -20,9 +20,7 @@ class RMSProp(torch.optim.Optimizer):
     The momentum has no bias correction, so the first steps are short.
     """
 
-    def __init__(
-        self, groups: Iterable[dict[str, Any]], *, betas: tuple[float, float], eps: float
-    ) -> None:
+    def __init__(self, groups: Iterable[dict[str, Any]], *, betas: tuple[float, float], eps: float) -> None:
         super().__init__(groups, {"lr": 0.0, "betas": betas, "eps": eps, "weight_decay": 0.0})
 
     @torch.no_grad()
