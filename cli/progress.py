@@ -127,7 +127,7 @@ def summary(step: model.Step, facts: dict[str, Any]) -> str:
             return f"{documents}, {train['bytes'] / 1e6:.1f} MB"
         case model.TokenizerWork():
             means = ", ".join(f"{name} {value:.2f}" for name, value in facts["bytes_per_token"].items())
-            return f"{digits(facts['vocab'])} entries; bytes a token: {means}"
+            return f"{digits(facts['vocab'])} entries" + (f"; bytes a token: {means}" if means else "")
         case model.TokenizeWork():
             return f"{digits(facts['train']['tokens'])} tokens, {digits(facts['heldout']['tokens'])} held out"
         case model.InitWork():

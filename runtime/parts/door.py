@@ -7,7 +7,6 @@ both are refused here, and so is what is too big or too deep to be read.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 64 * 2**20
@@ -23,10 +22,8 @@ def parse(text: str) -> Any:
         raise ValueError("is nested too deeply") from None
 
 
-def read(path: Path, most: int = MOST_BYTES) -> Any:
-    """The JSON in a file of at most `most` bytes."""
-    with path.open("rb") as file:
-        raw = file.read(most + 1)
+def decoded(raw: bytes, most: int = MOST_BYTES) -> Any:
+    """The JSON in so many bytes at most."""
     if len(raw) > most:
         raise ValueError(f"is larger than {most >> 20} MiB")
     try:

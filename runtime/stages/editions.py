@@ -7,8 +7,8 @@ an older edition is kept and marked, until `--force` repeats it.
 
 EDITIONS = {
     "corpus": 1,
-    "tokenizer": 1,
-    "tokenize": 1,
+    "tokenizer": 2,
+    "tokenize": 2,
     "init": 1,
     "train": 2,
     "eval": 2,

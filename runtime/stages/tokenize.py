@@ -12,7 +12,7 @@ from pathlib import Path
 from ...compiler.plan.model import Step
 from ..errors import Interrupted
 from ..parts.data.tables import read_documents
-from ..parts.data.tokens import collect, write
+from ..parts.data.tokens import write_shards
 from ..parts.data.vocabulary import Vocabulary
 from .room import Facts, Room
 
@@ -24,9 +24,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     facts: Facts = {}
     for part in ("train", "heldout"):
         encoded = _encoded(inputs["corpus"] / f"{part}.parquet", vocabulary, step.address, room)
-        documents = collect(encoded, vocabulary.size)
-        write(room.folder / f"{part}.safetensors", documents)
-        facts[part] = {"documents": len(documents), "tokens": documents.tokens.numel()}
+        facts[part] = write_shards(room.folder, part, encoded, vocabulary.size)
     return facts
 
 

@@ -17,6 +17,7 @@ from lehr.runtime.engine.walk import run
 from lehr.runtime.parts.data import crew, tokens
 from lehr.runtime.parts.data.feed import Feed
 from lehr.runtime.parts.data.tokens import TokenSet
+from lehr.runtime.stages.editions import EDITIONS
 
 STEPS = range(GLIDING.steps)
 
@@ -160,7 +161,7 @@ train grown {
 
 def test_a_stage_comes_to_the_same_files_with_workers(tmp_path: Path) -> None:
     (tmp_path / "tiny.lehr").write_text(SPEC)
-    plan, _ = compile_spec(str(tmp_path / "tiny.lehr"))
+    plan, _ = compile_spec(str(tmp_path / "tiny.lehr"), editions=EDITIONS)
     assert plan
     run(plan, root=tmp_path)
     said: list[str] = []

@@ -112,7 +112,7 @@ def tokenizer(drafts: Drafts, of: Ref | Pick) -> str:
     work = model.TokenizerWork(
         file=files.file(block.source) if block.source else None,
         vocab=block.vocab,
-        specials=block.specials,
+        specials=block.specials if block.sources or "specials" in block.spans else (),
         begin=block.begin,
         end=block.end,
         split_digits=block.digits == "split",

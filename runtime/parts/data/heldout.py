@@ -23,7 +23,7 @@ def windows(documents: Documents, context: int, limit: int) -> Iterator[Batch]:
     Rows come by falling length and a batch is as wide as its longest row.  Padding
     has id 0, label -100 and document -1.
     """
-    chosen = [documents[index][: context + 1].to(torch.int64) for index in spread(len(documents), limit)]
+    chosen = [documents[index][: context + 1] for index in spread(len(documents), limit)]
     rows = sorted((ids for ids in chosen if ids.numel() > 1), key=len, reverse=True)
     at_once = max(1, _TOKENS // context)
     for start in range(0, len(rows), at_once):

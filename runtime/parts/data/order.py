@@ -62,16 +62,16 @@ class Stream:
     """A corpus as an endless row of tokens."""
 
     def __init__(self, documents: Documents, rng: int) -> None:
-        if not documents.tokens.numel():
+        if not documents.size:
             raise ValueError("a corpus without tokens cannot be read")
-        self._tokens = documents.tokens
+        self._documents = documents
         self._starts, self._lengths = documents.starts[:-1], documents.starts.diff()
         self._rng = rng
         self._epoch = lru_cache(maxsize=2)(self._laid_out)
 
     @property
     def tokens_per_epoch(self) -> int:
-        return self._tokens.numel()
+        return self._documents.size
 
     def read(self, position: int, length: int) -> tuple[Tensor, Tensor]:
         """The ids from `position` on, and for each the number of its document, which never comes again."""
@@ -88,7 +88,7 @@ class Stream:
         ends, shifts = self._epoch(epoch)
         places = torch.arange(offset, offset + size)
         turns = torch.searchsorted(ends, places, right=True)
-        return _gathered(self._tokens, places + shifts[turns]), epoch * len(self._starts) + turns
+        return self._documents.at(places + shifts[turns]), epoch * len(self._starts) + turns
 
     def _laid_out(self, epoch: int) -> tuple[Tensor, Tensor]:
         """Where each document in turn ends, and how far back its tokens are stored from where they stand."""
@@ -96,9 +96,3 @@ class Stream:
         lengths = self._lengths[order]
         ends = lengths.cumsum(0)
         return ends, self._starts[order] - (ends - lengths)
-
-
-def _gathered(tokens: Tensor, places: Tensor) -> Tensor:
-    if tokens.dtype == torch.uint16:  # which torch cannot index
-        return tokens.view(torch.int16)[places].to(torch.int64) & 0xFFFF
-    return tokens[places].to(torch.int64)

@@ -7,17 +7,21 @@ is in the alphabet; and a text that spells out a control token stays text.
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from .. import door
 from .documents import Document
 
 BEGIN = "<|begin|>"
 END = "<|end|>"
+CONFIG = "tokenizer_config.json"
 SMALLEST = 256
 """The alphabet of bytes; a vocabulary holds it, the specials and what was learnt."""
 
@@ -39,20 +43,42 @@ class Vocabulary:
 
     tokenizer: Tokenizer
     begin: int
+    """The token before every document; where there is none of its own, the one behind it."""
     end: int
+    size: int
+    """The largest id and one."""
 
     @classmethod
     def open(cls, folder: Path) -> Vocabulary:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        begin, end = tokenizer.token_to_id(BEGIN), tokenizer.token_to_id(END)
-        if begin is None or end is None:
-            raise ValueError(f"{folder}: a tokenizer needs {BEGIN} and {END} among its specials")
-        tokenizer.encode_special_tokens = True
-        return cls(tokenizer, begin, end)
+        """The tokenizer in a folder, with the begin and end that Hugging Face's file beside it names."""
+        path = folder / CONFIG
+        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        begin, end = _named(told.get("bos_token", "")), _named(told.get("eos_token", END))
+        return cls.of(Tokenizer.from_file(str(folder / "tokenizer.json")), begin if told else BEGIN, end)
 
-    @property
-    def size(self) -> int:
-        return self.tokenizer.get_vocab_size()
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, begin: str, end: str) -> Vocabulary:
+        """Raises ValueError where the tokenizer has no such tokens.
+
+        Limits that a file sets for somebody's batches are lifted: a document is never cut or padded here.
+        """
+        first, last = tokenizer.token_to_id(begin or end), tokenizer.token_to_id(end)
+        if first is None or last is None:
+            raise ValueError(f"has no entry `{begin if begin and first is None else end}`")
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+        return cls(tokenizer, first, last, max(tokenizer.get_vocab().values()) + 1)
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.json`, and beside it what names its begin and end."""
+        self.tokenizer.save(str(folder / "tokenizer.json"))
+        told = {
+            "bos_token": self.tokenizer.id_to_token(self.begin) if self.begin != self.end else None,
+            "eos_token": self.tokenizer.id_to_token(self.end),
+            "tokenizer_class": "PreTrainedTokenizerFast",
+        }
+        (folder / CONFIG).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Each text's ids, without begin and end; what looks like a control token is spelt out."""
@@ -63,6 +89,23 @@ class Vocabulary:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of these ids; control tokens are left out."""
         return self.tokenizer.decode(list(ids))
+
+
+def ready(raw: bytes) -> Tokenizer:
+    """The tokenizer in a `tokenizer.json` that others wrote; raises ValueError with what is wrong with it."""
+    found = door.decoded(raw)
+    if not isinstance(found, dict) or not isinstance(found.get("model"), dict):
+        raise ValueError("is no tokenizer.json: it has no `model`")
+    try:
+        return Tokenizer.from_str(raw.decode())
+    except Exception as error:  # what the library raises has no type of its own
+        raise ValueError(f"is not read by the tokenizers library: {str(error).splitlines()[0]}") from None
+
+
+def _named(token: Any) -> str:
+    """A token as Hugging Face's files name it: by its text, by an object that holds it, or not at all."""
+    found = token.get("content") if isinstance(token, dict) else token
+    return found if isinstance(found, str) else ""
 
 
 def train(texts: Iterable[str], *, vocab: int, specials: Sequence[str], split_digits: bool) -> Tokenizer:
