@@ -6,6 +6,7 @@ four reference families are checked in `tests/graph/test_counts.py`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -149,8 +150,11 @@ def attention_flops_per_token(of: Shape, context: int, windows: Sequence[int | s
 
     Causal: of a sequence of n tokens the mean token sees (n + 1) / 2, or fewer through a window.
     """
-    reach = [windows[layer % len(windows)] for layer in range(of.layers)]
-    seen = sum(_mean_seen(context, context if window == "full" else int(window)) for window in reach)
+    alike = Counter(windows[layer % len(windows)] for layer in range(of.layers))
+    seen = sum(
+        layers * _mean_seen(context, context if window == "full" else int(window))
+        for window, layers in alike.items()
+    )
     return 12 * of.heads * of.head_dim * Fraction(seen)
 
 

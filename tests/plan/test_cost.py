@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from published import EVERY
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -62,6 +63,33 @@ def test_parameters_are_those_of_the_peers_classes(family: str):
     with torch.device("meta"):
         model = peer(FAMILIES[family])
     assert sum(one.numel() for one in model.parameters()) == params(shape(FAMILIES[family]))
+
+
+@pytest.mark.parametrize("size", EVERY)
+def test_parameters_of_every_published_size_are_those_of_the_peers_classes(size: str):
+    found = EVERY[size]
+    told = {name: getattr(found, name) for name in SMALL}
+    told |= {"tied": found.tied, "qkv_bias": found.qkv_bias, "norms": found.norms, "qk_norm": found.qk_norm}
+    if found.experts:
+        told["experts"] = Experts(
+            count=found.experts, active=found.active, ffn=found.expert_ffn, shared_ffn=found.shared_ffn,
+            renormalise=False, balance=0.0, every=found.every,
+        )  # fmt: skip
+    with torch.device("meta"):
+        model = peer(LLAMA.model_copy(update=told))
+    assert sum(one.numel() for one in model.parameters()) == params(found)
+
+
+@pytest.mark.parametrize("recipe", ["llama3", "qwen2", "gemma2", "afm", "quickstart"])
+def test_parameters_of_every_arch_of_the_recipes_are_those_of_the_peers_classes(recipe: str):
+    plan, _ = compile_spec(f"specs/{recipe}.lehr")
+    assert plan
+    archs = [arch for step in plan.steps if (arch := getattr(step.work, "arch", None))]
+    assert archs
+    for arch in archs:
+        with torch.device("meta"):
+            model = peer(arch)
+        assert sum(one.numel() for one in model.parameters()) == params(shape(arch))
 
 
 def counted(model: nn.Module, tokens: torch.Tensor, backward: bool) -> dict[str, int]:

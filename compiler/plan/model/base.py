@@ -26,7 +26,7 @@ Folder = Annotated[str, AfterValidator(_inside)]
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Work(Frozen):
