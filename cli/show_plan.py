@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from ..compiler.plan.model import Plan, TrainedWork
-from ..compiler.plan.outlook import Corpus, Line, Outlook
+from ..compiler.plan.outlook import Corpus, Line, Outlook, Reader
 from ..compiler.units import digits
 from .amounts import amount, bytes_of, count, duration
 
@@ -31,7 +31,7 @@ def show(found: Outlook, everything: bool = False, beside: str = "") -> str:
     for line in lines:
         told += _step(line, wide, columns)
     told += [f"     … {_more(loop, hidden)}" for loop, hidden in folded.items()]
-    sections = [_gates(found), _data(found), _cost(found)]
+    sections = [_gates(found), _data(found, everything), _cost(found)]
     body = ["\n".join(told), beside, "\n".join(row for rows in sections for row in rows), _last(found)]
     return "\n\n".join(part for part in body if part)
 
@@ -132,12 +132,19 @@ def _gates(found: Outlook) -> Iterator[str]:
         yield f"{head}and {len(found.gates) - 4} more"
 
 
-def _data(found: Outlook) -> Iterator[str]:
+def _data(found: Outlook, everything: bool) -> Iterator[str]:
+    """The ledger of tokens by corpus; of `everything`, by stage too."""
     head = "Data     "
-    wide = max((len(one.corpus) for one in found.data), default=0)
+    names = [one.corpus for one in found.data]
+    names += [f"  {reader.stage}" for one in found.data for reader in one.readers] if everything else []
+    wide = max(map(len, names), default=0)
     for one in found.data:
         yield f"{head}{one.corpus.ljust(wide)}  {_drawn(one)}"
         head = " " * 9
+        if everything and len(one.readers) > 1:
+            yield from (
+                f"{head}{f'  {reader.stage}'.ljust(wide)}  {_of_stage(reader)}" for reader in one.readers
+            )
 
 
 def _drawn(one: Corpus) -> str:
@@ -147,9 +154,21 @@ def _drawn(one: Corpus) -> str:
         if one.documents:
             told += f", {amount(one.planned * one.documents / one.size)} documents"
     if one.drawn is not None:
-        ran = sum((reader.planned for reader in one.readers if reader.drawn is not None), Fraction(0))
-        told += f"; {amount(one.drawn)} drawn of {amount(ran)} planned so far"
+        ran = [reader for reader in one.readers if reader.drawn is not None]
+        planned = sum((reader.planned for reader in ran), Fraction(0))
+        told += f"; {amount(one.drawn)} drawn of {amount(planned)} planned so far"
+        odd = [f"`{reader.stage}`" for reader in ran if not reader.reconciled]
+        told += f", more or less than whole sequences explain: {', '.join(odd)}" if odd else ", reconciled"
     return told
+
+
+def _of_stage(one: Reader) -> str:
+    told = f"{amount(one.planned):>7} tokens"
+    if one.passes is not None:
+        told += f"  {one.passes:5.2f} passes"
+    if one.documents is not None:
+        told += f", {amount(round(one.documents))} documents"
+    return told + (f"; {amount(one.drawn)} drawn" if one.drawn is not None else "")
 
 
 def _cost(found: Outlook) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The ledger of tokens: what every stage draws from every corpus, planned and, after a run, as it was.
 
-Planned amounts are exact: a share that moves on a straight line is worth its mean.
+Planned amounts are exact: a share that moves on a straight line is worth its mean.  What
+was drawn is reconciled with them: whole sequences explain all that may differ.
 """
 
 from __future__ import annotations
@@ -15,12 +16,22 @@ from .model import Plan, Step, TrainedWork
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Tokens that a stage draws from a corpus; `really` is None until it ran."""
+    """Tokens that a stage draws from a corpus; `really` is None until it ran.
+
+    Sequences are whole, so a stage may draw up to one of them more or less in each phase that
+    shares; `slack` is what that comes to.
+    """
 
     stage: str
     corpus: str
     planned: Fraction
     really: int | None = None
+    slack: int = 0
+
+    @property
+    def reconciled(self) -> bool | None:
+        """Whether whole sequences explain what was drawn; None until it ran."""
+        return None if self.really is None else abs(self.really - self.planned) <= self.slack
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +79,24 @@ def accounts(
     told = facts or {}
     entries: dict[str, list[Drawn]] = {}
     for step in plan.steps if readers is None else [one for one in plan.steps if one.address in readers]:
-        for corpus, tokens in _planned(step).items():
+        for corpus, (tokens, slack) in _planned(step).items():
             really = told.get(step.address, {}).get("drawn", {}).get(corpus)
-            entries.setdefault(corpus, []).append(Drawn(step.address, corpus, tokens, really))
+            entries.setdefault(corpus, []).append(Drawn(step.address, corpus, tokens, really, slack))
     return [_account(plan, corpus, tuple(drawn), told) for corpus, drawn in entries.items()]
 
 
-def _planned(step: Step) -> dict[str, Fraction]:
-    work, found = step.work, dict[str, Fraction]()
+def _planned(step: Step) -> dict[str, tuple[Fraction, int]]:
+    """Tokens by corpus, and by how many a run may miss them."""
+    work, found = step.work, dict[str, tuple[Fraction, int]]()
     if not isinstance(work, TrainedWork):
         return found
     for phase in work.phases:
         for name, share in phase.shares.items():
             if f"tokens:{name}" in step.inputs:
-                found[name] = found.get(name, Fraction(0)) + phase.tokens * (share.first + share.last) / 2
+                tokens, slack = found.get(name, (Fraction(0), 0))
+                whole = share.first == share.last == 1
+                tokens += phase.tokens * (share.first + share.last) / 2
+                found[name] = tokens, slack + (0 if whole else phase.context)
     return found
 
 

@@ -9,7 +9,7 @@ from ..units import digits
 from .compare import Change, Decision
 from .cost.bill import Bill, Cost, totals
 from .cost.layouts import spell
-from .ledger import accounts
+from .ledger import Account, Drawn, accounts
 from .model import Exact, Frozen, Plan, TrainedWork
 from .summary import rate, samples, share, summary
 
@@ -77,9 +77,17 @@ class Line(Frozen):
 
 
 class Reader(Frozen):
+    """A stage that draws from a corpus; `passes` and `documents` are its own share of it.
+
+    `reconciled` says whether whole sequences explain how far `drawn` is from `planned`.
+    """
+
     stage: str
     planned: Exact
+    passes: float | None
+    documents: float | None
     drawn: int | None
+    reconciled: bool | None
 
 
 class Corpus(Frozen):
@@ -242,9 +250,7 @@ def _data(plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None, shown: Set[
     found: list[Corpus] = []
     for account in accounts(plan, facts, shown):
         passes = account.passes
-        readers = tuple(
-            Reader(stage=one.stage, planned=one.planned, drawn=one.really) for one in account.entries
-        )
+        readers = tuple(_reader(account, one) for one in account.entries)
         found.append(
             Corpus(
                 corpus=account.corpus,
@@ -257,3 +263,15 @@ def _data(plan: Plan, facts: Mapping[str, Mapping[str, Any]] | None, shown: Set[
             )
         )
     return tuple(found)
+
+
+def _reader(account: Account, one: Drawn) -> Reader:
+    documents = account.documents_in(one.planned)
+    return Reader(
+        stage=one.stage,
+        planned=one.planned,
+        passes=float(one.planned / account.tokens) if account.tokens else None,
+        documents=float(documents) if documents is not None else None,
+        drawn=one.really,
+        reconciled=one.reconciled,
+    )

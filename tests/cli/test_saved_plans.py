@@ -97,12 +97,23 @@ def test_a_plan_of_what_has_no_stage_is_refused_by_name_and_place(tmp_path: Path
     assert not (tmp_path / "runs").exists()
 
 
-def test_what_was_drawn_stands_beside_what_was_planned(made: Path):
+def test_what_was_drawn_stands_beside_what_was_planned_and_is_reconciled(made: Path):
     found = json.loads(go(made, "plan", "tiny.lehr", "--format", "json").stdout)
     assert {one["corpus"] for one in found["data"]} == {"skills", "gold"}
-    for one in found["data"]:
-        for reader in one["readers"]:
-            assert abs(reader["drawn"] - float(Fraction(reader["planned"]))) <= 3 * 64
+    readers = [reader for one in found["data"] for reader in one["readers"]]
+    assert {reader["stage"] for reader in readers} == {"grown", "last"}
+    assert all(reader["reconciled"] for reader in readers)
+    assert any(reader["drawn"] != Fraction(reader["planned"]) for reader in readers)  # or nothing was shown
     steps = {line["address"]: line for line in found["steps"]}
     assert sum(one["drawn"] for one in found["data"]) == steps["grown"]["tokens"] + steps["last"]["tokens"]
-    assert "drawn of" in go(made, "plan", "tiny.lehr").stdout
+    assert "planned so far, reconciled" in go(made, "plan", "tiny.lehr").stdout
+
+
+def test_what_whole_sequences_do_not_explain_is_told(made: Path, tmp_path: Path):
+    shutil.copytree(made, tmp_path / "copy")
+    ledger = tmp_path / "copy/runs/tiny/full/ledger.json"
+    document = json.loads(ledger.read_text())
+    document["entries"]["grown"]["facts"]["drawn"]["skills"] += 3 * 64 + 1
+    ledger.write_text(json.dumps(document))
+    told = go(tmp_path / "copy", "plan", "tiny.lehr").stdout
+    assert "more or less than whole sequences explain: `grown`" in told
