@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..compiler.graph.blocks.pipeline import Pipeline
-from ..compiler.lint.config import find
 from ..compiler.plan.model import Plan
 from ..runtime.store.artifact import Store
 
-BESIDE_RUNS = Pipeline.model_fields["store"].default
+BESIDE_RUNS = "runs/artifacts"
+"""The default of a pipeline's `store`."""
 
 
 def folder_of(plan: Plan, root: Path = Path()) -> Path:
@@ -18,7 +17,14 @@ def folder_of(plan: Plan, root: Path = Path()) -> Path:
 
 
 def configured(root: Path = Path()) -> Path:
-    """The store of plans that name none."""
+    """The store of plans that name none.  Where nothing is configured, nothing of the compiler is loaded:
+    a saved plan runs without it.
+    """
+    here = root.resolve()
+    if not any((folder / "pyproject.toml").is_file() for folder in (here, *here.parents)):
+        return root / BESIDE_RUNS
+    from ..compiler.lint.config import find
+
     config = find(root)
     return config.folder / Path(config.tool.store).expanduser() if config.tool.store else root / BESIDE_RUNS
 
