@@ -9,6 +9,7 @@ from typing import Any
 
 from ...compiler.plan.model import Step
 from ..stages.means import Means
+from ..store.background import BackgroundCheckpoints
 from ..store.checkpoints import CheckpointFolder
 from .events import Journal
 from .gates import Watch
@@ -24,7 +25,7 @@ class StepRoom:
     step: Step
     folder: Path
     root: Path
-    checkpoints: CheckpointFolder
+    checkpoints: BackgroundCheckpoints
     journal: Journal
     interrupts: Interrupts
     watch: Watch

@@ -23,6 +23,7 @@ from ..stages.means import Means
 from ..stages.registry import runner
 from ..store import atomic
 from ..store.artifact import Store
+from ..store.background import BackgroundCheckpoints
 from ..store.lock import locked
 from . import releases
 from .events import Event, Journal
@@ -186,7 +187,7 @@ class _Walk:
     def _make(self, step: Step) -> dict[str, Any]:
         """Run the stage and make its files the step's artifact."""
         self._ready()
-        checkpoints = checkpoints_of(self.folder, step, self.journal)
+        checkpoints = BackgroundCheckpoints(checkpoints_of(self.folder, step, self.journal))
         with self.store.room() as folder:
             watch = self._watch(step)
             room = StepRoom(

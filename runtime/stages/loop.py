@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..parts.data.feed import Feed
 from ..parts.model.decoder import Decoder
 from ..parts.optim.average import Average
 from ..parts.optim.optimizer import load_state, optimizer_for, set_rate, state_tensors
+from ..store.faults import fault_point
 from . import trouble
 from .passes import Loss, Passes
 from .room import Facts, Room
@@ -56,17 +58,28 @@ class Loop:
         self.optimizer = optimizer_for(self.model, self.work.optimizer)
         self.average = Average(self.work.average.rate if self.work.average else None)
         self.norms: deque[float] = deque(maxlen=_NORMS)
-        self.saved = 0
+        self.begun = self.saved = 0
 
     def run(self) -> Facts:
+        """Train to the end.  Whatever ends it earlier, a state that is being written is written first."""
+        try:
+            return self._run()
+        except Exception:
+            with suppress(Exception):  # what is on its way to the user matters more
+                self._settle(wait=True)
+            raise
+
+    def _run(self) -> Facts:
         self._restore()
         watch = Watch(self.room, self.work, self.done)
         for phase, start, end in _left(self.work.phases, self.done):
+            fault_point("phase")
             self.room.say("phase", step=start, **_told(phase))
             for _ in range(start, end):
                 self.room.gate(self.done, self.model, self._save)
                 watch.saw(self._guarded(phase), phase)
                 self._rest()
+        self._settle(wait=True)
         self._finish()
         return {
             "loss": sum(self.tail) / len(self.tail),
@@ -95,6 +108,7 @@ class Loop:
         loss = self.passes.gradient(self.feed.batch(self.done), phase).item()
         if self._accepts(loss, self._clip()):
             self.optimizer.step()
+        fault_point("step")
         self.done += 1
         self.tail = [*self.tail, loss][-_TAIL:]
         if _is_sampled(self.work, self.done):
@@ -126,9 +140,11 @@ class Loop:
 
     def _rest(self) -> None:
         """Between two steps: save when it is time, stop when someone asked to."""
+        self._settle()
         every = self.step.checkpoint.every if self.step.checkpoint else 0
         if self.room.stopping and self.done < self.work.steps:
             self._save()
+            self._settle(wait=True)
             headline = f"`{self.step.address}` stopped after step {self.done} of {self.work.steps}"
             raise Interrupted(headline, step=self.step.address)
         if every and self.done % every == 0 and self.done < self.work.steps:
@@ -145,21 +161,31 @@ class Loop:
         self.model.arch = self.model.arch.model_copy(update={"rope": rope})
 
     def _place(self) -> trouble.Place:
+        """For a letter, which names the last state that is kept: one on its way is waited for."""
+        with suppress(Exception):
+            self._settle(wait=True)
         return trouble.Place(self.step, self.work, self.done, self.saved, tuple(self.norms))
 
     # ---- state -------------------------------------------------------------------------
 
     def _save(self) -> None:
-        """Keep the state, unless this very one is kept: a gate may ask for it at every start."""
-        if self.saved == self.done:
+        """Begin to keep the state, unless this very one is kept: a gate may ask for it at every start."""
+        if self.begun == self.done:
             return
+        self._settle(wait=True)
         tensors = {f"weights.{name}": tensor.detach() for name, tensor in self.model.named_parameters()}
         tensors |= state_tensors(self.optimizer, self.model)
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.tensors().items()}
         meta = {"feed": self.feed.state(), "tail": self.tail, "skipped": [self.skipped, self.in_a_row]}
         self.room.checkpoints.save(self.done, tensors, meta | {"passes": self.passes.state()})
-        self.saved = self.done
-        self.room.say("saved", step=self.done)
+        self.begun = self.done
+
+    def _settle(self, wait: bool = False) -> None:
+        """Tell of a state once it is kept; an error of its writing comes up here."""
+        kept = self.room.checkpoints.kept(wait)
+        if kept > self.saved:
+            self.saved = kept
+            self.room.say("saved", step=kept)
 
     def _restore(self) -> None:
         found = self.room.checkpoints.latest()
@@ -176,7 +202,7 @@ class Loop:
         self.average.load(averaged)
         self.feed.load(meta["feed"])
         self.passes.load(meta["passes"])
-        self.tail, self.saved = list(meta["tail"]), self.done
+        self.tail, self.saved, self.begun = list(meta["tail"]), self.done, self.done
         self.skipped, self.in_a_row = meta["skipped"]
         self.room.say("resumed", step=self.done)
 

@@ -23,7 +23,14 @@ class Checkpoints(Protocol):
     """A stage's saved states, newest last.  What is loaded has passed its checksum."""
 
     def save(self, step: int, tensors: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
-        """Keep `tensors` (name to torch.Tensor) and `meta` (JSON) as the state after `step` steps."""
+        """Begin to keep `tensors` (name to torch.Tensor) and `meta` (JSON) as the state after `step` steps.
+
+        They are copied before this returns.  What goes wrong later is raised by the next call.
+        """
+        ...
+
+    def kept(self, wait: bool = False) -> int:
+        """The newest step whose state is kept, 0 where there is none; with `wait`, once nothing is on its way."""
         ...
 
     def latest(self) -> tuple[int, dict[str, Any], dict[str, Any]] | None:

@@ -61,6 +61,9 @@ class Saved:
         copies = {name: tensor.clone() for name, tensor in tensors.items()}
         self.states.append((step, copies, json.dumps(meta)))
 
+    def kept(self, wait: bool = False) -> int:
+        return self.states[-1][0] if self.states else 0
+
     def latest(self) -> tuple[int, dict[str, torch.Tensor], dict[str, Any]] | None:
         if not self.states:
             return None
