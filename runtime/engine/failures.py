@@ -16,7 +16,7 @@ from ...compiler.plan.model import Bench, EvalWork, Gate, Measure, Plan, Step, a
 from ..errors import Held, Interrupted, LehrError, Refusal, StageError
 from ..stages.able import extras, lacking, unmeasured
 from ..stages.editions import EDITIONS
-from ..stages.outside import unlike
+from ..stages.outside import unasked, unlike
 from .ledger import State
 
 _LISTED = 8
@@ -87,9 +87,18 @@ def current(plan: Plan, present: Callable[[str], bool]) -> None:
 def readable(plan: Plan, present: Callable[[str], bool], root: Path) -> None:
     """Refuse a plan whose steps would have to read what is not there, or not what it was."""
     for step in plan.steps:
-        found = None if present(step.fingerprint) else unlike(step, root)
+        if present(step.fingerprint):
+            continue
+        found = unlike(step, root) or unasked(step.address, _on_the_way(plan, step), root)
         if found:
             raise Refusal(*found.headed, notes=found.notes, help=found.help, step=step.address)
+
+
+def _on_the_way(plan: Plan, step: Step) -> list[Bench]:
+    """What a stage's own gates measure before it is done."""
+    gates = [gate for gate in plan.gates if gate.stage == step.address and gate.steps]
+    measures = [one for gate in gates for one in asked(gate.left, gate.right) if isinstance(one, Measure)]
+    return [plan.benches[one.bench] for one in measures if one.model == step.address]
 
 
 def _disorder(plan: Plan) -> str | None:

@@ -6,12 +6,12 @@ news of the tenth hour; the stage asks again when it reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...compiler.plan import files
-from ...compiler.plan.model import Bench, CorpusWork, EvalWork, File, Files, Step, TokenizerWork
+from ...compiler.plan.model import Bench, CorpusWork, EvalWork, File, Files, LoadWork, Step, TokenizerWork
 from ..parts.data.kinds import READ, kind_of
 
 _LISTED = 8
@@ -33,11 +33,18 @@ def unlike(step: Step, root: Path) -> Unlike | None:
             return _corpus(step.address, source, root)
         case TokenizerWork(file=File() as file):
             return _file(step.address, file, root)
+        case LoadWork(folder=folder):
+            return _file(step.address, folder, root)
         case EvalWork(benches=benches):
-            asked = (file for bench in benches.values() for file in files_of(bench))
-            return next((found for file in asked if (found := _file(step.address, file, root))), None)
+            return unasked(step.address, benches.values(), root)
         case _:
             return None
+
+
+def unasked(address: str, benches: Iterable[Bench], root: Path) -> Unlike | None:
+    """Why a step cannot measure what it was planned to measure."""
+    asked = (file for bench in benches for file in files_of(bench))
+    return next((found for file in asked if (found := _file(address, file, root))), None)
 
 
 def files_of(bench: Bench) -> list[File]:

@@ -3,24 +3,40 @@
 import json
 from pathlib import Path
 
-from pipelines import SPEC, go, weights
+from pipelines import go, weights
 
-SMALL = (
-    SPEC.replace("steps   = 60", "steps   = 20")
-    .replace("at 50%", "at 10 steps")
-    .replace("context = 32 context -> 64 context at 70%", "context = 32 context -> 64 context at 10 steps")
-)
-GATED = (
-    SMALL.replace(
-        "  average    {",
-        "  require reads <= 1 at 6 steps\n  require answers >= 0% at context\n  average    {",
-    ).replace("lr = 3e-4 ~> 0 by end }", "lr = 3e-4 ~> 0 by end\n  require answers == 100% at end\n}")
-    + "expect last.scores.reads <= 10 * newborn.scores.reads\n"
-)
+SMALL = """\
+lehr 1
+pipeline tiny { rng = 7 }
+corpus own { source = files("own/*.jsonl") }
+tokenizer words { from = [own];  vocab = 300 }
+arch small { layers = 1;  width = 32;  heads = 2;  kv_heads = 1;  ffn = 64;  vocab = words.vocab;  tied = true }
+init newborn { arch = small;  tokenizer = words }
+train grown {
+  from    = newborn
+  data    = own
+  steps   = 20
+  context = 32 context -> 64 context at 10 steps
+  batch   = 256 tokens
+  lr      = 0 ~> 3e-3 by 5 steps ~> 3e-4 by end
+  average { every = 5 steps;  start = 60% }
+}
+train last { from = grown;  data = own;  steps = 10;  batch = 256 tokens;  lr = 3e-4 ~> 0 by end }
+bench reads   { suite = perplexity(own, sequences: 8);  context = 64 context }
+bench answers { suite = exact_match("asked.jsonl", questions: 10) }
+release base { model = last }
+"""
+GATED = SMALL.replace(
+    "  average {", "  require reads <= 1 at 6 steps\n  require answers >= 0% at context\n  average {"
+).replace("lr = 3e-4 ~> 0 by end }", "lr = 3e-4 ~> 0 by end\n  require answers == 100% at end\n}")
 
 
 def write(folder: Path, spec: str) -> Path:
-    folder.mkdir()
+    """A spec, the text that it learns from, and what it is asked."""
+    (folder / "own").mkdir(parents=True)
+    texts = (f"the number after {n} is {n + 1} .\n" * 9 for n in range(200))
+    (folder / "own/text.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    (folder / "asked.jsonl").write_text('{"prompt": "the number after 3 is", "answer": "4"}\n')
     (folder / "tiny.lehr").write_text(spec)
     return folder
 
@@ -32,25 +48,19 @@ def test_a_run_is_held_let_through_and_ends_as_if_nothing_had_been(tmp_path: Pat
     assert "error[RUN150]: `grown` does not pass its gate after step 6: measured " in first.stderr
     assert "require reads <= 1 at 6 steps" in first.stderr
     assert '`lehr resume --pass reads -- "why"`' in first.stderr
-    again = go(folder, "resume")
-    assert again.returncode == 6
-    assert "Resuming grown" in again.stderr
 
     status = go(folder, "status")
     assert "◆ grown" in status.stdout
     assert "✗ after step 6  reads <= 1: measured " in status.stdout
 
-    assert go(folder, "resume", "--pass", "reads").returncode == 2  # no reason
-    nobody = go(folder, "resume", "--pass", "answers", "--", "a name that holds nothing")
-    assert (nobody.returncode, "RUN153" in nobody.stderr) == (2, True)
-
     second = go(folder, "resume", "--pass", "reads", "--", "one nat is a dream")
     assert second.returncode == 6, second.stderr
+    assert "Resuming grown" in second.stderr
     assert "passed by" in second.stderr
     assert "`last` does not pass its gate at the end: measured " in second.stderr
     assert not (folder / "runs/tiny/full/release/base").exists()
 
-    third = go(folder, "resume", "--pass", "answers", "--", "it is small")
+    third = go(folder, "resume", "runs/tiny/full", "--pass", "answers", "--", "it is small")
     assert third.returncode == 0, third.stderr
     ledger = json.loads((folder / "runs/tiny/full/ledger.json").read_text())
     assert [one["why"] for one in ledger["passes"]] == ["one nat is a dream", "it is small"]
@@ -58,7 +68,10 @@ def test_a_run_is_held_let_through_and_ends_as_if_nothing_had_been(tmp_path: Pat
         ("reads", 6, False),
         ("answers", None, True),
     ]
-    assert all(one["met"] for one in ledger["entries"]["last"]["gates"] if one["name"] == "reads")
-
     assert go(free, "run", "tiny.lehr").returncode == 0
     assert weights(folder) == weights(free)
+
+
+def test_a_pass_needs_a_reason(tmp_path: Path):
+    found = go(tmp_path, "resume", "--pass", "reads")
+    assert (found.returncode, 'say `lehr resume [RUN] --pass NAME -- "why"`' in found.stderr) == (2, True)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from errands import OUT, PLAN, RUN, TEXT, WORDS, files, plan, states, without_torch, write
+from errands import OUT, PLAN, RUN, TEXT, WORDS, files, plan, states, step, without_torch, write
 
-from lehr.compiler.plan.model import AnyWork, Plan, Step
-from lehr.runtime.engine import walk
+from lehr.compiler.plan.model import AnyWork, EvalWork, File, Harness, Plan, Step
+from lehr.runtime.engine import failures, walk
 from lehr.runtime.engine.events import Event
 from lehr.runtime.errors import Refusal, StageError
 from lehr.runtime.stages import registry
@@ -198,6 +198,19 @@ def test_a_missing_extra_is_refused_by_name(go: Go, tmp_path: Path, monkeypatch:
         go()
     assert (refused.value.code, refused.value.exit_code) == ("RUN105", 2)
     assert refused.value.help == ("install the extra: `pip install 'lehr[train]'`",)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_suite_whose_extra_is_missing_is_refused_by_name(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(failures, "find_spec", lambda name: None)
+    tasks = Harness(task="t", folder=File(path="tasks", digest=""), shots=None, limit=None, context=64)
+    work = EvalWork(benches={"t": tasks}, continuations=None, rng=0, edition=EDITIONS["eval"])
+    with pytest.raises(Refusal, match="the suite `harness` needs lm_eval") as refused:
+        go(plan(step("t(newborn)", work)))
+    assert (refused.value.code, refused.value.step) == ("RUN105", "t(newborn)")
+    assert refused.value.help == ("install the extra: `pip install 'lehr[harness]'`",)
     assert list(tmp_path.iterdir()) == []
 
 
