@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from ...compiler.plan.model import Step
-from ..errors import Interrupted
+from ...compiler.plan.model import Step, TokenizeWork
+from ..errors import Interrupted, StageError
 from ..parts.data.tables import read_documents
 from ..parts.data.tokens import write_shards
 from ..parts.data.vocabulary import Vocabulary
@@ -20,12 +20,43 @@ _AT_ONCE = 512  # documents: enough for the encoder, few enough to stop soon
 
 
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
-    vocabulary = Vocabulary.open(inputs["tokenizer"])
+    work, vocabulary = step.work, Vocabulary.open(inputs["tokenizer"])
+    assert isinstance(work, TokenizeWork)
     facts: Facts = {}
     for part in ("train", "heldout"):
         encoded = _encoded(inputs["corpus"] / f"{part}.parquet", vocabulary, step.address, room)
-        facts[part] = write_shards(room.folder, part, encoded, vocabulary.size)
+        long = _Long(encoded, work.shortest)
+        facts[part] = write_shards(room.folder, part, long, vocabulary.size)
+        if work.shortest:
+            facts[part]["short"] = long.short
+    if not facts["train"]["documents"]:
+        raise _nothing(step.address, work.shortest)
     return facts
+
+
+def _nothing(address: str, shortest: int) -> StageError:
+    why = f" of at least {shortest} tokens" if shortest else ""
+    help = (
+        ("lower the corpus's `lengths`, or look at its files",)
+        if shortest
+        else ("look at the corpus's files",)
+    )
+    headline = f"there is no text{why} for `{address}`"
+    return StageError("RUN145", "nothing-to-learn", headline, help=help, step=address)
+
+
+class _Long:
+    """Documents that are long enough; the others are counted."""
+
+    def __init__(self, documents: Iterator[list[int]], shortest: int) -> None:
+        self._documents, self._shortest, self.short = documents, shortest, 0
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for ids in self._documents:
+            if len(ids) >= self._shortest:
+                yield ids
+            else:
+                self.short += 1
 
 
 def _encoded(path: Path, vocabulary: Vocabulary, address: str, room: Room) -> Iterator[list[int]]:

@@ -40,7 +40,7 @@ RESULT: dict[str, dict[str, str]] = {
     "tokenizer": {"from": "[corpus, other]", "source": '"ready.json"', "vocab": "2048", "digits": "keep",
                   "specials": '["<|pad|>", "<|begin|>", "<|end|>", "<|turn|>"]', "sample": "1MB",
                   "begin": '"<|pad|>"', "end": '"<|begin|>"'},
-    "corpus": {"source": 'builtin("code")', "text": "", "max_bad": "3"},
+    "corpus": {"source": 'builtin("code")', "text": "", "max_bad": "3", "lengths": "1k..2k"},
     "mix": {},
     "prompts": {"source": 'files("more.jsonl")', "examples": "2k"},
     "preferences": {"source": 'files("more.jsonl")', "examples": "4k", "batches": "4"},
@@ -84,7 +84,6 @@ COSMETIC: dict[str, dict[str, str]] = {
     "corpus": {
         "tokens": "60M",
         "examples": "50k",
-        "lengths": "1k..2k",
         "license": '"MIT"',
         "contains": "[bench]",
         "manifest": '"data/counts.json"',

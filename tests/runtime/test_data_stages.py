@@ -118,6 +118,23 @@ def test_text_becomes_tokens_and_comes_back(tmp_path: Path) -> None:
         assert {(int(ids[0]), int(ids[-1])) for ids in documents} == {(1, 2)}
 
 
+def test_documents_shorter_than_the_corpus_says_are_left_out(tmp_path: Path) -> None:
+    write_skills(tmp_path / "skills")
+    tokenizer.run(step(TOKENIZER), {"corpus:skills": tmp_path / "skills"}, room(tmp_path / "tokenizer"))
+    inputs = {"corpus": tmp_path / "skills", "tokenizer": tmp_path / "tokenizer"}
+    tokenize.run(step(TokenizeWork()), inputs, room(tmp_path / "all"))
+    lengths = sorted(len(ids) for ids in TokenSet.open(tmp_path / "all").train)
+    shortest = lengths[6]
+    facts = tokenize.run(step(TokenizeWork(shortest=shortest)), inputs, room(tmp_path / "long"))
+    assert sorted(len(ids) for ids in TokenSet.open(tmp_path / "long").train) == [
+        length for length in lengths if length >= shortest
+    ]
+    assert facts["train"]["short"] + facts["train"]["documents"] == 12
+    with pytest.raises(StageError) as refused:
+        tokenize.run(step(TokenizeWork(shortest=10**6)), inputs, room(tmp_path / "none"))
+    assert refused.value.code == "RUN145"
+
+
 def test_tokenizing_stops_when_asked_to(tmp_path: Path) -> None:
     write_skills(tmp_path / "skills")
     tokenizer.run(step(TOKENIZER), {"corpus:skills": tmp_path / "skills"}, room(tmp_path / "tokenizer"))

@@ -28,7 +28,8 @@ class Corpus(Block):
         None, description="How many documents or conversations there are."
     )
     lengths: Annotated[Interval | None, Holds(kind="context", ranges=True)] = Field(
-        None, description="How long its documents are: `8k..1M`."
+        None,
+        description="How long its documents are: `8k..1M`. Shorter ones are left out when it is tokenized.",
     )
     text: Annotated[str, Holds(text=True)] = Field("text", description="The field of a record that is read.")
     max_bad: Annotated[int, Holds(kind="examples")] = Field(

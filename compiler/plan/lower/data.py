@@ -125,10 +125,11 @@ def tokenizer(drafts: Drafts, of: Ref | Pick) -> str:
 def tokens(drafts: Drafts, text: Ref, of: Ref | Pick) -> str:
     """The step that makes the tokens of a text, as a model reads them."""
     reader = tokenizer(drafts, of)
+    block = drafts.graph.blocks[text.address]
+    lengths = block.lengths if isinstance(block, Corpus) else None
+    work = model.TokenizeWork(shortest=int(lengths.low.value) if lengths else 0)
     inputs = {"corpus": dataset(drafts, text), "tokenizer": reader}
-    return drafts.add(
-        f"{reader}({text.address})", drafts.graph.blocks[text.address], model.TokenizeWork(), inputs
-    )
+    return drafts.add(f"{reader}({text.address})", block, work, inputs)
 
 
 # ---- models that are asked -----------------------------------------------------------

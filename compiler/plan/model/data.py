@@ -115,6 +115,7 @@ class TokenizeWork(Work):
     """Turn a corpus's documents into token ids."""
 
     kind: Literal["tokenize"] = "tokenize"
+    shortest: int = Field(default=0, description="tokens of a document, at least; shorter ones are left out")
 
 
 # ---- curation --------------------------------------------------------------------

@@ -151,8 +151,8 @@ class _Place:
 
 
 def batch_of(ids_BS: Tensor, documents_BS: Tensor) -> Batch:
-    """Sequences of T + 1 tokens as T tokens and their successors."""
-    same = documents_BS[:, 1:] == documents_BS[:, :-1]
+    """Sequences of T + 1 tokens as T tokens and their successors; padding has no document, and no successor."""
+    same = (documents_BS[:, 1:] == documents_BS[:, :-1]) & (documents_BS[:, 1:] >= 0)
     labels_BT = ids_BS[:, 1:].masked_fill(~same, IGNORED)
     return Batch(ids_BS[:, :-1].contiguous(), labels_BT, documents_BS[:, :-1].contiguous())
 
