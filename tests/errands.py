@@ -28,6 +28,7 @@ from lehr.compiler.plan.model import (
 )
 from lehr.runtime.engine import walk
 from lehr.runtime.errors import LehrError
+from lehr.runtime.stages.editions import EDITIONS
 from lehr.runtime.stages.registry import Runner
 from lehr.runtime.stages.room import Facts, Room
 
@@ -36,6 +37,7 @@ ORIGIN = Origin(path="errands.lehr", line=1, column=1)
 
 
 def step(address: str, work: AnyWork, **inputs: str) -> Step:
+    work = work.model_copy(update={"edition": EDITIONS.get(work.kind, 1)})
     fingerprint = sha256(f"{address} {work.model_dump_json()} {inputs}".encode()).hexdigest()
     return Step(address=address, fingerprint=fingerprint, inputs=inputs, work=work, origin=ORIGIN)
 
