@@ -129,14 +129,11 @@ def _sound(step: Step, source: Files, room: Room, bad: list[Bad]) -> Iterator[Re
 
 
 def _corrupt(address: str, source: Files, found: Bad) -> StageError:
-    allowed = (
-        f"`{address}` allows {source.max_bad} bad records" if source.max_bad else "no bad record is allowed"
-    )
     return StageError(
         "RUN142",
         "corrupt-record",
         f"{found.file}:{found.line} {found.why}",
-        notes=(allowed,),
+        notes=(f"`max_bad` of `{address}` is {source.max_bad}",),
         help=("mend it, or let the corpus leave some out with `max_bad`",),
         step=address,
     )

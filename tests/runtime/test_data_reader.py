@@ -171,6 +171,7 @@ def test_a_parquet_file_without_the_column_is_refused(tmp_path: Path) -> None:
         ("a.md.gz", "text"),
         ("a.warc.gz", ".warc"),
         ("a.tar", ".tar"),
+        ("a.PNG", ".png"),
         ("a.tar.gz", ".tar"),
     ],
 )

@@ -84,7 +84,7 @@ write_shards(Path("warm"), "train", [document], 1000)
 Stream(opened(Path("warm"), "train"), 0).read(0, 10)
 before = own()
 if sys.argv[2] == "write":
-    write_shards(Path(), "train", repeat(document, 50_000), 1000, most=4 << 20)
+    write_shards(Path(), "train", repeat(document, 25_000), 1000, most=4 << 20)
 else:
     Stream(opened(Path(), "train"), 0).read(0, 4096)
 print(own() - before)
@@ -99,5 +99,5 @@ def test_a_corpus_is_in_memory_neither_when_written_nor_when_opened(tmp_path: Pa
         command = [sys.executable, "-c", MEASURED, counter, what]
         return int(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
 
-    assert grown("VmHWM", "write") < 40  # of 100 MB, in shards of 4
+    assert grown("VmHWM", "write") < 30  # of 50 MB, in shards of 4
     assert grown("RssAnon", "open") < 10

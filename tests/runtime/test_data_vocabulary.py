@@ -57,6 +57,20 @@ def test_a_vocabulary_without_begin_and_end_is_refused(tmp_path: Path) -> None:
         Vocabulary.open(tmp_path)
 
 
+def test_a_folder_that_names_no_end_is_refused(tmp_path: Path) -> None:
+    train(TEXTS, vocab=300, specials=SPECIALS, split_digits=True).save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text('{"bos_token": "<|begin|>", "eos_token": null}')
+    with pytest.raises(ValueError, match="names no token that ends a document"):
+        Vocabulary.open(tmp_path)
+
+
+def test_a_folder_of_hugging_face_names_its_own_tokens(tmp_path: Path) -> None:
+    train(TEXTS, vocab=300, specials=SPECIALS, split_digits=True).save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": {"content": "<|pad|>"}}')
+    found = Vocabulary.open(tmp_path)
+    assert (found.begin, found.end) == (0, 0)
+
+
 def test_a_sample_has_no_more_bytes_than_asked_for_and_comes_from_all_over() -> None:
     documents = [Document(str(at), "é" * 10) for at in range(100)]
     some = list(sample(documents, 95))

@@ -10,6 +10,7 @@ PACKED = (".gz", ".zst")
 
 _LINES = (".jsonl", ".ndjson", ".json")
 _NOT_TEXT = frozenset((".arrow", ".bin", ".feather", ".npy", ".npz", ".pdf", ".pt", ".safetensors", ".warc"))
+_PICTURES = frozenset((".gif", ".jpeg", ".jpg", ".mp3", ".mp4", ".png", ".wav", ".webp"))
 _ARCHIVES = frozenset((".7z", ".bz2", ".tar", ".tgz", ".xz", ".zip"))
 
 
@@ -21,7 +22,7 @@ def kind_of(file: str) -> str:
         return "lines"
     if ending == ".parquet":
         return "rows" if ending == last else f"{ending}{last}"
-    return ending if ending in _NOT_TEXT | _ARCHIVES else "text"
+    return ending if ending in _NOT_TEXT | _PICTURES | _ARCHIVES else "text"
 
 
 def packing(file: str) -> str:

@@ -62,6 +62,8 @@ class Vocabulary:
 
         Limits that a file sets for somebody's batches are lifted: a document is never cut or padded here.
         """
+        if not end:
+            raise ValueError("names no token that ends a document")
         first, last = tokenizer.token_to_id(begin or end), tokenizer.token_to_id(end)
         if first is None or last is None:
             raise ValueError(f"has no entry `{begin if begin and first is None else end}`")
