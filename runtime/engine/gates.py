@@ -106,9 +106,17 @@ class Keeper:
             needed = gate.scores | {gate.stage}
             if gate.end and settled in needed and needed <= done.keys():
                 due.setdefault(gate.stage, []).append(gate)
+        if not any(gate.end and gate.stage == settled for gate in self.plan.gates):
+            self._free(self.plan.step(settled))
         for stage, gates in due.items():
             found = [judged(gate, None, lambda one: _kept(one, done)) for gate in gates]
             self.settle(self.plan.step(stage), gates, found)
+
+    def _free(self, step: Step) -> None:
+        """What held a stage is in the spec no longer."""
+        entry = self.ledger.entries[step.address]
+        if entry.state == "held":
+            self.record(step, entry.model_copy(update={"state": "done", "because": "", "gates": []}))
 
     def on_the_way(self, step: Step, done: int) -> list[Gate]:
         """The gates that a stage meets after so many steps."""

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from lehr.cli.world import only
 from lehr.compiler.graph.claims import Verdict
 from lehr.compiler.graph.values import Formula, Ref, Score
 from lehr.compiler.plan.lower import lower
@@ -151,6 +152,19 @@ def test_what_follows_a_gated_stage_comes_after_its_scores(journey):
     after = "train third like other { from = other }\n"
     order = [step.address for step in lower(journey(spec + after).views["full"].graph).steps]
     assert order.index("other") < order.index("reads(other)") < order.index("third")
+
+
+def test_a_selection_takes_along_what_its_gates_need(journey):
+    spec = SPEC.replace(
+        "lr = first.lr.end }", "lr = first.lr.end\n  require reads <= first.scores.reads at end\n}"
+    )
+    plan = lower(journey(spec + "train third like other { from = other }\n").views["full"].graph)
+    some = only(plan, {"other"})
+    addresses = {step.address for step in some.steps}
+    assert addresses >= {"first", "reads(first)", "other", "reads(other)"}
+    assert "third" not in addresses
+    assert some.gates == plan.gates[:1]
+    assert only(plan, {"first"}).gates == ()
 
 
 def test_a_bench_of_an_import_is_found_by_its_own_name(journey, tmp_path):
