@@ -29,6 +29,7 @@ lint: $(VENV)/.dev  ## ruff, types, the layer contract, and the specs themselves
 bench: $(VENV)/.dev  ## measure; every script prints a ratio against a named peer or limit
 	$(BIN)/python bench/check_speed.py
 	$(BIN)/python bench/check_scale.py
+	$(BIN)/python bench/plan_speed.py
 	$(BIN)/python bench/attention_packing.py
 
 clean:  ## remove what was made here, but not runs/

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
@@ -15,6 +13,10 @@ import click
 from ..compiler.errors import BadConfig
 from ..runtime.errors import LehrError
 from .options import show_failure
+
+# Pydantic asks every installed package whether it changes how models are built.  None may change a plan,
+# and asking takes 20 ms of every start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 VERBS = {
     "check": "Is it right?",
@@ -100,6 +102,8 @@ def _code(arguments: list[str]) -> int:
 
 
 def _apologise() -> None:
+    import tempfile
+    import traceback
     from importlib.metadata import version  # imports the email package: 15 ms of every start
 
     with tempfile.NamedTemporaryFile(

@@ -141,6 +141,11 @@ class ClassifierWork(Work):
     rng: int
 
 
+Scalar = str | int | bool | None
+Setting = Scalar | list[Scalar] | dict[str, Scalar]
+"""Fractions are strings, as `Exact` writes them."""
+
+
 class Filter(Frozen):
     """One step of a curation: its name in the language, and its settings with defaults filled in.
 
@@ -161,12 +166,6 @@ class Filter(Frozen):
         "limit",
     ]
     settings: dict[str, Setting]
-
-
-Scalar = str | int | bool | None
-Setting = Scalar | list[Scalar] | dict[str, Scalar]
-"""Fractions are strings, as `Exact` writes them."""
-Filter.model_rebuild()
 
 
 class CurateWork(Work):
