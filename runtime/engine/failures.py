@@ -14,7 +14,7 @@ from typing import Any
 
 from ...compiler.plan.model import Bench, EvalWork, Gate, Measure, Plan, Step, asked
 from ..errors import Held, Interrupted, LehrError, Refusal, StageError
-from ..stages.able import extras, lacking, unmeasured
+from ..stages.able import extras, lacking, unmeasured, unreleasable
 from ..stages.editions import EDITIONS
 from ..stages.outside import unasked, unlike
 from .ledger import State
@@ -30,6 +30,8 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
     fault = _disorder(plan)
     if fault:
         raise Refusal("RUN113", "plan-disordered", fault, help=("let `lehr plan` write it anew",))
+    for refusal in unreleasable(plan):
+        raise refusal
     _refuse_what_is_not_installed(plan)
     strangers = sorted(force - {step.address for step in plan.steps})
     if strangers:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.plan import model
+from ..errors import Refusal
+from ..parts.huggingface import written
 from .editions import EDITIONS
 
 
@@ -22,11 +24,9 @@ def lacking(step: model.Step) -> Iterator[str]:
                 yield "a stage whose length only a run can tell"
         case model.EvalWork(benches=benches):
             yield from (what for bench in benches.values() for what in unmeasured(bench))
-        case model.ReleaseWork():
-            if work.format != "safetensors":
-                yield f"the format `{work.format}`"
-            if work.template:
-                yield "a chat template"
+        case model.ReleaseWork(template=template):
+            if template and template.text is None:
+                yield f"the chat template {template.path}, which was not there when the plan was made"
         case _:
             pass
 
@@ -35,6 +35,25 @@ def unmeasured(bench: model.Bench) -> Iterator[str]:
     """What a bench asks for that no suite of this version does."""
     if isinstance(bench, model.Preference) and bench.file is None:
         yield "preferences that are not in a file"
+
+
+def unreleasable(plan: model.Plan) -> Iterator[Refusal]:
+    """Releases for Hugging Face of shapes that no class of transformers computes.
+
+    The shape of a loaded model is not known here where the spec gives none; a class wrote it.
+    """
+    for step in plan.steps:
+        if isinstance(step.work, model.ReleaseWork) and step.work.format == "huggingface":
+            arch = _shape(plan, step)
+            if arch and any(written.lacking(arch)):
+                yield written.no_class(arch, Refusal, step.address)
+
+
+def _shape(plan: model.Plan, step: model.Step) -> model.Arch | None:
+    """The shape of a step's model: the step's own, or that of the model it began with."""
+    own = getattr(step.work, "arch", None)
+    before = step.inputs.get("model") or step.inputs.get("model:0")
+    return own or (_shape(plan, plan.step(before)) if before else None)
 
 
 def extras(bench: model.Bench) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,8 @@ EDITIONS = {
     "tokenizer": 2,
     "tokenize": 2,
     "init": 1,
+    "load": 1,
     "train": 2,
     "eval": 2,
-    "release": 1,
+    "release": 2,
 }

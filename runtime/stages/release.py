@@ -7,22 +7,35 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...compiler.plan.model import ReleaseWork, Step
-from ..parts.model.files import load
+from ..parts.huggingface import tokenizer
+from ..parts.huggingface.folder import export
+from ..parts.model import history
+from ..parts.model.files import SHAPE, WEIGHTS, load
 from .room import Facts, Room
-
-_FILES = {"model": ("model.safetensors", "arch.json"), "tokenizer": ("tokenizer.json",)}
 
 
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
-    """Copy the weights, the shape and the tokenizer; the model is read once, so that what leaves opens."""
-    assert isinstance(step.work, ReleaseWork)
+    """Read the model once, so that what leaves opens; then write a folder, or copy our own files."""
+    work = step.work
+    assert isinstance(work, ReleaseWork)
     model = load(inputs["model"])
-    for role, names in _FILES.items():
-        for name in names:
-            shutil.copyfile(inputs[role] / name, room.folder / name)
-    written = [name for names in _FILES.values() for name in names]
-    return {
-        "params": model.params,
-        "files": written,
-        "format": step.work.format,
-    }
+    template = work.template.text if work.template else None
+    if work.format == "huggingface":
+        stop = work.template.stop if work.template else ()
+        past = history.read(inputs["model"])
+        written = export(model, past, inputs["tokenizer"], room.folder, template=template, stop=stop)
+    else:
+        written = _copied(inputs, room.folder, template)
+    return {"params": model.params, "files": written, "format": work.format}
+
+
+def _copied(inputs: Mapping[str, Path], to: Path, template: str | None) -> list[str]:
+    """Our own files as they are; a template that is given replaces the tokenizer's."""
+    names = [name for name in (WEIGHTS, SHAPE, history.NAME) if (inputs["model"] / name).is_file()]
+    for name in names:
+        shutil.copyfile(inputs["model"] / name, to / name)
+    names += tokenizer.copy(inputs["tokenizer"], to)
+    if template is not None:
+        (to / tokenizer.TEMPLATE).write_text(template, encoding="utf-8")
+        names.append(tokenizer.TEMPLATE)
+    return sorted(set(names))

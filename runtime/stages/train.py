@@ -10,6 +10,7 @@ from ...compiler.plan.model import Step, TrainWork
 from ..parts.data.feed import Feed
 from ..parts.data.tokens import TokenSet
 from ..parts.loss.next_token import next_token
+from ..parts.model import history
 from ..parts.model.files import load, save
 from .loop import Loop
 from .room import Facts, Room
@@ -28,4 +29,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         loop = Loop(step, work, load(inputs["model"]), feed, room, loss)
         facts = loop.run()
     save(loop.model, room.folder)
+    told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
+    longest = max(phase.context for phase in work.phases)
+    past = history.read(inputs["model"])
+    history.write(room.folder, [*past, {"kind": "train", "context": longest, **told}])
     return facts

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -62,6 +64,24 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     sync_folder(folder.parent)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `target` when all went well; files are synced first."""
+    make_folder(target.absolute().parent)
+    fresh = target.with_name(f"{TEMPORARY}{uuid4().hex}")
+    fresh.mkdir()
+    try:
+        yield fresh
+        for path in fresh.rglob("*"):
+            (sync_folder if path.is_dir() else sync_file)(path)
+        sync_folder(fresh)
+        fresh.rename(target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    sync_folder(target.absolute().parent)
 
 
 def remove_folder(folder: Path) -> None:

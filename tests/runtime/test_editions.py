@@ -9,15 +9,23 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from families import FAMILIES
 from pipelines import SPEC
 from safetensors.torch import load_file
 
 from lehr.compiler import compile as compile_spec
-from lehr.compiler.plan.model import Plan
+from lehr.compiler.plan.files import file
+from lehr.compiler.plan.model import LoadWork, Origin, Plan, Step
 from lehr.runtime.engine.walk import run
+from lehr.runtime.parts.huggingface.written import config
+from lehr.runtime.parts.model.decoder import Decoder
+from lehr.runtime.parts.model.initial import initialise
+from lehr.runtime.parts.model.weights import write
+from lehr.runtime.stages import load
 from lehr.runtime.stages.editions import EDITIONS
 from lehr.runtime.store.artifact import Store
 
@@ -63,6 +71,27 @@ def sizes(folder: Path) -> list[float]:
     return [float(tensors[name].double().abs().mean()) for name in sorted(tensors)]
 
 
+def give(folder: Path) -> None:
+    """A Hugging Face folder without a tokenizer, whose model was just drawn."""
+    arch = FAMILIES["qwen2_moe"].model_copy(update={"vocab": 384})
+    model = Decoder.empty(arch)
+    initialise(model, 0.1, 3)
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config(arch, 128, None, None)))
+    write(model, folder)
+
+
+def loaded(root: Path) -> list[float]:
+    """What the `load` stage makes of such a folder."""
+    give(root / "given")
+    work = LoadWork(folder=file("given", root), arch=None)
+    origin = Origin(path="tiny.lehr", line=1, column=1)
+    step = Step(address="given", fingerprint="0" * 64, inputs={}, work=work, origin=origin)
+    (root / "loaded").mkdir()
+    load.run(step, {"tokenizer": root}, SimpleNamespace(root=root, folder=root / "loaded"))
+    return sizes(root / "loaded")
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("editions")
@@ -70,7 +99,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     plan, _ = compile_spec(str(folder / "tiny.lehr"), editions=EDITIONS)
     assert plan
     run(plan, root=folder)
-    found = results(plan, folder)
+    found = results(plan, folder) | {"load": {"given": loaded(folder)}}
     if os.environ.get("LEHR_GOLDEN") == "write":
         GOLDEN.parent.mkdir(exist_ok=True)
         kept = {kind: {"edition": EDITIONS[kind], "results": told} for kind, told in found.items()}

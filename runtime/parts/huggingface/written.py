@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isclose
-from typing import Any
+from typing import Any, TypeVar
 
 from ....compiler.plan.model import Arch
-from ...errors import StageError
+from ...errors import LehrError, StageError
 from .positions import rope_parameters
+
+Letter = TypeVar("Letter", bound=LehrError)
 
 _CLASSES = {
     "llama": "LlamaForCausalLM",
@@ -50,17 +52,24 @@ def lacking(arch: Arch) -> Iterator[str]:
     yield from (name for name, lacks in asked.items() if lacks)
 
 
+def no_class(arch: Arch, kind: type[Letter], step: str | None = None) -> Letter:
+    """The letter about a model that no class computes."""
+    missing = ", ".join(f"`{name}`" for name in lacking(arch))
+    nearest = _CLASSES[family(arch)]
+    return kind(
+        "RUN126",
+        "no-such-class",
+        f"no class of Hugging Face computes this model: {nearest}, the nearest, has another {missing}",
+        help=("release it with `format = safetensors`",),
+        step=step,
+    )
+
+
 def config(arch: Arch, context: int, begin: int | None, end: int | None) -> dict[str, Any]:
     """`config.json`; refused where no class computes the same."""
-    of, missing = family(arch), list(lacking(arch))
-    if missing:
-        raise StageError(
-            "RUN126",
-            "no-such-class",
-            f"no class of Hugging Face computes this model: {_CLASSES[of]}, the nearest, has another "
-            + ", ".join(f"`{name}`" for name in missing),
-            help=("release it with `format = safetensors`",),
-        )
+    of = family(arch)
+    if any(lacking(arch)):
+        raise no_class(arch, StageError)
     return {
         "architectures": [_CLASSES[of]],
         "model_type": of,
