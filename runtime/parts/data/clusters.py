@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 
-_RUN = 5
+RUN = 5
 _COMMON = 16  # above this many holders of one run, only neighbours are compared: pairs grow as the square
 
 
@@ -30,8 +30,8 @@ def clusters(texts: Sequence[str]) -> list[int]:
 def runs_of_words(text: str) -> frozenset[int]:
     """Hashes of every five words in a row; of a shorter text, the hash of the whole."""
     words = text.lower().split()
-    count = max(1, len(words) - _RUN + 1)
-    return frozenset(zlib.crc32(" ".join(words[at : at + _RUN]).encode()) for at in range(count))
+    count = max(1, len(words) - RUN + 1)
+    return frozenset(zlib.crc32(" ".join(words[at : at + RUN]).encode()) for at in range(count))
 
 
 def _shared(runs: Sequence[frozenset[int]]) -> Counter[tuple[int, int]]:

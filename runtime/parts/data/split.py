@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 
-from .clusters import clusters, runs_of_words
+from .clusters import RUN, clusters
 
 Documents = Callable[[], Iterable[tuple[int, str]]]
 """Every document with its number, as often as asked."""
@@ -21,8 +21,8 @@ Documents = Callable[[], Iterable[tuple[int, str]]]
 ONE_IN = 16
 MOST = 2048
 """Documents held out, at most."""
-_BYTES = 8 << 20
-"""Of all candidates: their runs of words are held in memory, some twenty bytes for each of these."""
+_BYTES = 4 << 20
+"""Of all candidates: their runs of words are held in memory, some forty bytes for each of these."""
 _LONGEST = 2 << 20
 """Bytes of one candidate, so that a few huge documents do not take all the room."""
 
@@ -72,9 +72,9 @@ def held_out(candidates: list[int], documents: Documents, count: int) -> set[int
 def _repeated(texts: Mapping[int, str], documents: Documents) -> set[int]:
     """The candidates that share half of the shorter one's runs of words with a document that is none."""
     sizes: dict[int, int] = {}
-    holders: dict[int, list[int]] = {}
+    holders: dict[tuple[str, ...], list[int]] = {}
     for number, text in texts.items():
-        runs = runs_of_words(text)
+        runs = _runs(text)
         sizes[number] = len(runs)
         for run in runs:
             holders.setdefault(run, []).append(number)
@@ -82,7 +82,15 @@ def _repeated(texts: Mapping[int, str], documents: Documents) -> set[int]:
     for number, text in documents():
         if number in texts:
             continue
-        runs = runs_of_words(text)
-        shared = Counter(holder for run in runs for holder in holders.get(run, ()))
+        runs = _runs(text)
+        shared = Counter(holder for run in runs if run in holders for holder in holders[run])
         found.update(one for one, count in shared.items() if 2 * count >= min(len(runs), sizes[one]))
     return found
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    """Every five words in a row, as in `clusters`; as they are: hashing each took most of the time."""
+    words = text.lower().split()
+    if len(words) < RUN:
+        return {tuple(words)}
+    return set(zip(*(words[at:] for at in range(RUN)), strict=False))
