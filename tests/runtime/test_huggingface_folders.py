@@ -383,3 +383,18 @@ def test_a_folder_s_shape_is_read_without_its_weights(name: str, tmp_path: Path,
         VARIANTS[name].window,
         96,
     )
+
+
+def test_settings_that_name_no_class_are_completed(words: Path, tmp_path: Path):
+    source = tmp_path / "words"
+    source.mkdir()
+    (source / "tokenizer.json").write_bytes((words / "tokenizer.json").read_bytes())
+    (source / "tokenizer_config.json").write_text(json.dumps({"bos_token": END, "eos_token": BEGIN}))
+    (tmp_path / "out").mkdir()
+    export(newborn(FAMILIES["llama"]), [], source, tmp_path / "out")
+    speller = AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert (speller.bos_token, speller.eos_token) == (END, BEGIN)
+    assert (
+        speller(TEXTS[1])["input_ids"]
+        == Tokenizer.from_file(str(words / "tokenizer.json")).encode(TEXTS[1]).ids
+    )

@@ -41,8 +41,7 @@ def export(
         "generation_config.json": _generation(first, _all(last, vocabulary, stop)),
     }
     copied = tokens.copy(tokenizer, to)
-    if tokens.SETTINGS not in copied:
-        files |= tokens.settings(begin, end, longest)
+    files |= tokens.completed(tokens.settings(begin, end, longest), to)
     tokens.write(to, files)
     texts = {"README.md": card(arch, model.params, longest, history)}
     if template is not None:

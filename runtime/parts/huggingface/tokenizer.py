@@ -46,10 +46,11 @@ def opened(folder: Path, vocab: int) -> Tokenizer:
 
 def ends(tokenizer: Tokenizer, folder: Path) -> tuple[str | None, str | None]:
     """The tokens that begin and end a text: ours, or what the folder's settings name."""
-    if tokenizer.token_to_id(BEGIN) is not None and tokenizer.token_to_id(END) is not None:
-        return BEGIN, END
     path = folder / SETTINGS
-    told = read_json(path) if path.is_file() else {}
+    if not path.is_file():
+        known = (token if tokenizer.token_to_id(token) is not None else None for token in (BEGIN, END))
+        return next(known), next(known)
+    told = read_json(path)
     return _token(told.get("bos_token")), _token(told.get("eos_token"))
 
 
@@ -65,6 +66,17 @@ def settings(begin: str | None, end: str | None, context: int) -> dict[str, dict
         },
         "special_tokens_map.json": special,
     }
+
+
+def completed(files: dict[str, dict[str, Any]], folder: Path) -> dict[str, dict[str, Any]]:
+    """Those files, where a folder has none or names no class; what it says of itself stands.
+
+    Without a class transformers takes the one of the model's family, which may split text otherwise.
+    """
+    if not (folder / SETTINGS).is_file():
+        return files
+    told = read_json(folder / SETTINGS)
+    return {} if "tokenizer_class" in told else {SETTINGS: files[SETTINGS] | told}
 
 
 def write(folder: Path, files: dict[str, dict[str, Any]]) -> None:
