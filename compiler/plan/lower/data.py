@@ -206,6 +206,8 @@ def _curate(drafts: Drafts, block: Curate) -> None:
             inputs[f"quality:{step.judge.address}"] = step.judge.address
         for ref in step.against if isinstance(step, Decontaminate) else ():
             suite = drafts.block(ref.address, Bench).suite
+            if isinstance(suite, calls.Needle):
+                continue  # its haystack is no question
             asked = getattr(suite, "corpus", None) or getattr(suite, "data", None)
             if isinstance(asked, Ref):
                 inputs[f"decontaminate:{ref.address}"] = dataset(drafts, asked)
