@@ -31,6 +31,8 @@ bench: $(VENV)/.dev  ## measure; every script prints a ratio against a named pee
 	$(BIN)/python bench/check_scale.py
 	$(BIN)/python bench/plan_speed.py
 	$(BIN)/python bench/attention_packing.py
+	$(PIP) -e '.[train,bench]'
+	$(BIN)/python bench/train.py
 
 clean:  ## remove what was made here, but not runs/
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ import torch
 from lehr.compiler.plan.model import Arch, Experts, Phase
 from lehr.runtime.parts import memory
 from lehr.runtime.parts.data.feed import IGNORED, Batch
+from lehr.runtime.parts.loss import next_token as module
 from lehr.runtime.parts.loss.next_token import next_token
 from lehr.runtime.parts.memory import kept_bytes, rows_at_once
 from lehr.runtime.parts.model.decoder import Decoder
@@ -184,3 +185,21 @@ def test_bf16_computes_in_bf16_and_keeps_everything_in_fp32() -> None:
         assert parameter.grad is not None
         assert (parameter.dtype, parameter.grad.dtype) == (torch.float32, torch.float32)
         assert (parameter.grad - whole[name]).norm() < 0.05 * whole[name].norm()
+
+
+def test_bf16_does_not_reach_into_the_loss_whose_sums_are_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel adds up several chunks in fp32; autocast would round each of them."""
+    seen: list[tuple[torch.dtype, torch.dtype, bool]] = []
+
+    def spy(
+        hidden: torch.Tensor, unembedding: torch.Tensor, *rest: object, **settings: object
+    ) -> torch.Tensor:
+        seen.append((hidden.dtype, unembedding.dtype, torch.is_autocast_enabled("cpu")))
+        return hidden.sum() + unembedding.sum()
+
+    monkeypatch.setattr(module, "cross_entropy", spy)
+    for compute in ("fp32", "bf16"):
+        Passes(model_of(DENSE, torch.float32), next_token, compute, Means()).gradient(batch(), PHASE)
+    wide, narrow = set(seen[:2]), set(seen[2:])
+    assert wide == {(torch.float32, torch.float32, False)}
+    assert narrow == {(torch.bfloat16, torch.bfloat16, False)}

@@ -5,6 +5,7 @@ B rows, T positions, D width, N = B * T.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ....compiler.plan.model import Phase
@@ -22,15 +23,25 @@ def next_token(model: Decoder, batch: Batch, phase: Phase, z_loss: float = 0.0) 
     """
     balance = Balance()
     hidden_BTD = model.hidden(batch.tokens_BT, batch.documents_BT, phase.rope, balance)
-    total = cross_entropy(
-        hidden_BTD.flatten(0, 1),
-        model.unembedding,
-        batch.labels_BT.flatten(),
-        cap=model.arch.final_cap,
-        z_loss=z_loss,
-        ignore=IGNORED,
-    )
+    hidden_ND, unembedding_VD = rounded(hidden_BTD.flatten(0, 1), model.unembedding)
+    with torch.autocast(hidden_ND.device.type, enabled=False):  # the kernel chooses its own dtypes
+        total = cross_entropy(
+            hidden_ND,
+            unembedding_VD,
+            batch.labels_BT.flatten(),
+            cap=model.arch.final_cap,
+            z_loss=z_loss,
+            ignore=IGNORED,
+        )
     return total + unbalance(model, batch, balance)
+
+
+def rounded(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """What a kernel multiplies, in the dtype that products have here: autocast does not look into a kernel."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    return tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors)
 
 
 def unbalance(model: Decoder, batch: Batch, balance: Balance) -> Tensor | float:
