@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """They change a result in its rounding at most; a stage that is resumed keeps those it began with."""
+    """They change a result in its rounding at most; a resumed stage keeps how its batches were cut."""
 
     compile: bool = False
     """Whether layers go through `torch.compile`; it takes a minute to start and then pays in long stages."""
