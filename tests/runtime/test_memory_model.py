@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from lehr.compiler.plan.cost.memory import Setting, training
-from lehr.compiler.plan.model import AdamW, Arch, Layout, Phase
+from lehr.compiler.plan.model import AdamW, Arch, Experts, Layout, Phase
 from lehr.runtime.parts.data.feed import batch_of
 from lehr.runtime.parts.loss.next_token import next_token
 from lehr.runtime.parts.model.decoder import Decoder
@@ -81,6 +81,10 @@ def peak(arch: Arch, sequences: int, context: int) -> int:
     return live.peak
 
 
+EXPERTS = Experts(count=16, active=4, ffn=96, shared_ffn=192, renormalise=False, balance=0.001, every=1)
+GEMMA = {"norms": "pre_post", "norm_offset": True, "embed_scale": True, "activation": "gelu_tanh"}
+
+
 @pytest.mark.parametrize(
     ("sequences", "context", "changes"),
     [
@@ -88,6 +92,10 @@ def peak(arch: Arch, sequences: int, context: int) -> int:
         (8, 256, {}),
         (4, 512, {}),
         (4, 256, {"vocab": 4096, "tied": False}),
+        (4, 256, {"qkv_bias": True}),
+        (4, 256, {"qk_norm": "head"}),
+        (4, 256, {"qkv_bias": True, "experts": EXPERTS}),
+        (4, 256, GEMMA | {"window": (32, "full"), "attention_cap": 50.0, "final_cap": 30.0}),
         (2, 64, {"layers": 2, "width": 256, "ffn": 1024}),
     ],
 )

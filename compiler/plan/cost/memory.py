@@ -115,10 +115,21 @@ def _layers(of: Shape, tokens: int, setting: Setting, numbers: int) -> int:
 
 def _saved(of: Shape) -> int:
     """Numbers that a layer saves of each token: both norms with what they read and make, the rotated
-    queries and keys, the values, what attention gives, and the four tensors of a gated feed-forward."""
+    queries and keys, the values, what attention gives, and the four tensors of a gated feed-forward;
+    queries and keys before and after their norms; what experts are given and say at every visit,
+    and what the shared one says."""
     queries, keys = of.heads * of.head_dim, of.kv_heads * of.head_dim
     ffn = of.active * of.expert_ffn + of.shared_ffn if of.experts else of.ffn
-    return (10 if of.norms == "pre_post" else 6) * of.width + 2 * (queries + keys) + 4 * ffn + of.experts
+    normed = 2 * (queries + keys) if of.qk_norm != "none" else 0
+    visits = 2 * of.active * of.width + (of.width if of.shared_ffn else 0) if of.experts else 0
+    return (
+        (10 if of.norms == "pre_post" else 6) * of.width
+        + 2 * (queries + keys)
+        + 4 * ffn
+        + of.experts
+        + normed
+        + visits
+    )
 
 
 def _cache(arch: model.Arch, context: int, layout: model.Layout) -> int:
