@@ -202,11 +202,7 @@ class Evaluator:
             return node.text == "true"
         if node.text == "end" and holds.kind == "point":
             return Quantity(Fraction(1))
-        if (
-            holds.words
-            and not (holds.kind or holds.refers or holds.calls)
-            and self.scope.find(node.text) is None
-        ):
+        if holds.words and not (holds.kind or holds.refers) and self.scope.find(node.text) is None:
             return node
         return self.world.look_up(node, self.scope)
 
