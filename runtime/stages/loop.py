@@ -157,8 +157,8 @@ class Loop:
                 parameters = dict(self.model.named_parameters())
                 for name, mean in self.average.mean().items():
                     parameters[name].copy_(mean)
-        rope = self.work.phases[-1].rope
-        self.model.arch = self.model.arch.model_copy(update={"rope": rope})
+        if rope := self.work.phases[-1].rope:
+            self.model.arch = self.model.arch.model_copy(update={"rope": rope})
 
     def _place(self) -> trouble.Place:
         """For a letter, which names the last state that is kept: one on its way is waited for."""

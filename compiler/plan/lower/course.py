@@ -48,7 +48,7 @@ def _phase(stretch: Stretch, diet: Diet | None) -> model.Phase:
         steps=diet.end - diet.start if diet else stretch.steps,
         context=stretch.context,
         sequences=stretch.sequences,
-        rope=float(stretch.rope),
+        rope=float(stretch.rope) or None,
         shares=shares,
     )
 
@@ -135,7 +135,7 @@ def _in_tokens(setting: Any) -> bool:
 def open_course(stage: Trained, graph: Graph, inputs: dict[str, str]) -> model.Open:
     """What is known of a stage whose length is not."""
     context = int(cast("Timeline", graph.derived.context(stage)).start.value)
-    batch, rope = stage.batch.start, cast("Timeline", graph.derived.rope(stage)).start
+    batch, rope = stage.batch.start, graph.derived.rope(stage)
     in_tokens = batch.dims == TOKENS
     reads_prompts = isinstance(stage, Rl) or (isinstance(stage, Distill) and isinstance(stage.data, OnPolicy))
     of = (
@@ -151,7 +151,7 @@ def open_course(stage: Trained, graph: Graph, inputs: dict[str, str]) -> model.O
         answers=getattr(stage.algorithm, "rollouts", 1) if isinstance(stage, Rl) else 1,
         context=context,
         sequences=int(batch.value / context) if in_tokens else int(batch.value),
-        rope=float(rope.value),
+        rope=float(rope.start.value) if rope else None,
         lr=float(stage.lr.start.value),
         legs=tuple(
             model.Leg(

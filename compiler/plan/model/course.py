@@ -65,7 +65,9 @@ class Phase(Frozen):
     steps: int = Field(description="optimizer steps")
     context: int = Field(description="tokens per sequence")
     sequences: int = Field(description="sequences per step")
-    rope: float = Field(description="base of the rotary position embedding")
+    rope: float | None = Field(
+        description="base of the rotary position embedding; None is the loaded model's own"
+    )
     shares: dict[str, Share] = Field(
         description="corpus name to its share; they sum to 1 at every step, and are empty where prompts are read"
     )
@@ -98,7 +100,7 @@ class Open(Frozen):
     answers: int = Field(default=1, description="answers to each prompt, where prompts are passed over")
     context: int
     sequences: int
-    rope: float
+    rope: float | None
     lr: float = Field(description="the learning rate at the beginning")
     legs: tuple[Leg, ...]
 

@@ -93,16 +93,17 @@ class Decoder(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def hidden(
-        self, tokens_BT: Tensor, documents_BT: Tensor, rope: float, balance: Balance | None = None
+        self, tokens_BT: Tensor, documents_BT: Tensor, rope: float | None, balance: Balance | None = None
     ) -> Tensor:
         """The normed stream [B, T, D] from which logits are made; positions see their own document only.
 
-        `balance` is told how the experts of each layer were used.
+        `rope` is the base of the rotary positions, None the model's own; `balance` is told how the experts of
+        each layer were used.
         """
         turn = self._rotation(tokens_BT.shape[1], rope, tokens_BT.device)
         return self._through(tokens_BT, turn, Packing.of(documents_BT), None, balance)
 
-    def forward(self, tokens_BT: Tensor, documents_BT: Tensor, rope: float) -> Tensor:
+    def forward(self, tokens_BT: Tensor, documents_BT: Tensor, rope: float | None) -> Tensor:
         """Logits [B, T, V]."""
         return self.logits(self.hidden(tokens_BT, documents_BT, rope))
 
@@ -114,7 +115,7 @@ class Decoder(nn.Module):
             return logits
         return cap * torch.tanh(logits.to(torch.promote_types(logits.dtype, torch.float32)) / cap)
 
-    def extend(self, tokens_BT: Tensor, start: int, caches: list[Cache], rope: float) -> Tensor:
+    def extend(self, tokens_BT: Tensor, start: int, caches: list[Cache], rope: float | None) -> Tensor:
         """Logits [B, V] after positions `start` … of one document per row, whose earlier ones are in `caches`.
 
         From an empty cache any number of positions, after that one at a time.
@@ -124,9 +125,10 @@ class Decoder(nn.Module):
         hidden_BTD = self._through(tokens_BT, part, None if start else Packing(None), caches, None)
         return self.logits(hidden_BTD[:, -1])
 
-    def _rotation(self, positions: int, rope: float, device: torch.device) -> Rotation:
+    def _rotation(self, positions: int, rope: float | None, device: torch.device) -> Rotation:
         stretch = self.arch.rope_scaling  # a frozen model, which has a hash
-        return rotation(positions, self.arch.head_dim, rope, stretch, device)  # pyright: ignore[reportArgumentType]
+        base = self.arch.rope if rope is None else rope
+        return rotation(positions, self.arch.head_dim, base, stretch, device)  # pyright: ignore[reportArgumentType]
 
     def _through(
         self,

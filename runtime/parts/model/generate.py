@@ -21,7 +21,7 @@ def generate(
     stop: frozenset[int],
     temperature: float,
     rng: int,
-    rope: float,
+    rope: float | None,
 ) -> list[list[int]]:
     """What follows each prompt, up to and without the first id of `stop`; greedy at temperature 0.
 
@@ -48,7 +48,7 @@ def _together(
     stop: frozenset[int],
     temperature: float,
     sources: list[torch.Generator],
-    rope: float,
+    rope: float | None,
 ) -> list[list[int]]:
     caches = [Cache() for _ in range(model.arch.layers)]
     replies: list[list[int]] = [[] for _ in sources]

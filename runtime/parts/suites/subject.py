@@ -19,7 +19,7 @@ class Subject:
 
     model: Decoder
     words: Vocabulary
-    rope: float
+    rope: float | None
     inputs: Mapping[str, Path]
     root: Path = Path()
 
