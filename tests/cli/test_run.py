@@ -52,7 +52,9 @@ def test_a_run_leaves_a_release_scores_and_a_ledger(done: Path):
     assert {path.name for path in release.iterdir()} == {
         "model.safetensors",
         "arch.json",
+        "history.json",
         "tokenizer.json",
+        "tokenizer_config.json",
         "manifest.json",
     }
     entries = json.loads((done / "runs/tiny/full/ledger.json").read_text())["entries"]
