@@ -93,8 +93,8 @@ def cross_entropy_rows(
         top, total = merge(top, total, tl.where(raw == float("-inf"), float("-inf"), z), 0)
 
     base = tl.where(total > 0, top, 0.0)
-    inverse_total = tl.where(total > 0, 1.0 / total, 0.0)
-    log_swept = base + tl.log(total)
+    total_or_one = tl.where(total > 0, total, 1.0)
+    log_swept = base + tl.log(total_or_one)
     if REMAINDER:
         out = tl.where(real, picked, float("-inf"))
         highest = tl.maximum(tl.max(out, 0), tl.where(total > 0, top, float("-inf")))
@@ -117,7 +117,7 @@ def cross_entropy_rows(
             raw = tl.load(logits + column, mask=column < vocab, other=float("-inf"))
             dead = raw == float("-inf")
             soft = soften(tl.where(dead, 0.0, raw), cap, inverse_temperature, CAPPED)
-            q = tl.where(dead, 0.0, tl.exp(soft - base) * inverse_total)
+            q = tl.where(dead, 0.0, tl.exp(soft - base) / total_or_one)
             g = factor * q * slope(soft, cap, inverse_temperature, CAPPED)
             tl.store(gradients + column, tl.where(weight != 0, g, 0.0), mask=column < vocab)
         if REMAINDER:
