@@ -87,7 +87,7 @@ def log_probs(hidden_ND: Tensor, unembedding_VD: Tensor, ids_N: Tensor, cap: flo
 
 
 def room(z_CV: Tensor, wants: bool, narrow: torch.dtype) -> Tensor:
-    """For the gradient: the logits' own memory, unless it is narrower, as on a GPU, whose products take narrow numbers."""
+    """For the gradient: the logits' own memory, unless it is narrower, as a GPU's products take it."""
     if not wants or narrow == z_CV.dtype or not z_CV.is_cuda:
         return z_CV
     return torch.empty_like(z_CV, dtype=narrow)
