@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +78,6 @@ def verb(
     call = _Wanted(profiles=wanted, select=_split(select), ignore=_split(ignore), **rest)
     if call.unsafe and not call.fix:
         raise click.UsageError("--unsafe goes with --fix")
-    # The passes allocate much and free next to nothing: looking for rings in it takes 6 % of a check's time.
-    gc.set_threshold(200_000)
     if not watch:
         ctx.exit(_look(call)[0])
     from .watch import again_and_again

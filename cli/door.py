@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -33,6 +34,11 @@ VERBS = {
     "completion": "Complete in the shell.",
 }
 
+_RUNNING = ("run", "resume")
+_SELDOM = 200_000
+"""Objects between two looks for rings.  The other verbs are short, allocate much and free next to nothing, from the
+first import on: looking as often as Python does by default takes up to a tenth of their time."""
+
 
 class Verbs(click.Group):
     """Loads a verb's module when the verb is called, so that `check` never pays for `run`."""
@@ -43,6 +49,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
+        if cmd_name not in _RUNNING:
+            gc.set_threshold(_SELDOM)
         return import_module(f".{cmd_name}", __package__).verb
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import sys
 from pathlib import Path
@@ -79,9 +78,6 @@ def verb(
     from .show_plan import beside, show
     from .world import chosen, compare, facts, only, settled, to_save
 
-    gc.set_threshold(
-        200_000
-    )  # a plan is made once and kept: looking for rings in it takes a tenth of the time
     path, forced = one_spec(spec), frozenset(force)
     current = planned(path, settings, color, profile)
     if current is None:
