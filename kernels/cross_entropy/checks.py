@@ -48,6 +48,18 @@ def tokens(name: str, ids_N: Tensor, hidden_ND: Tensor, vocab: int, ignore: int 
         raise ValueError(f"{name}: got {int(ids_N[strange][0])}, expected 0 to {vocab - 1} or {ignore}")
 
 
+def distinct(name: str, ids_NK: Tensor, weights_N: Tensor) -> None:
+    """No entry twice for a token that counts; a GPU takes the caller's word, as above."""
+    if ids_NK.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    sorted_NK = ids_NK[weights_N != 0].sort(1).values
+    twice = sorted_NK[:, 1:] == sorted_NK[:, :-1]
+    if twice.any():
+        raise ValueError(
+            f"{name}: got {int(sorted_NK[:, 1:][twice][0])} twice for a token, expected different ones"
+        )
+
+
 def positive(name: str, value: float | None) -> None:
     if value is not None and not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{name}: got {value}, expected a finite number above 0")

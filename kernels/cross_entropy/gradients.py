@@ -30,7 +30,7 @@ def scaled(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         raise RuntimeError(
             "Trying to backward through the graph a second time; pass retain_graph=True the first time"
         )
-    made, last = ctx.made, not torch.compiler.is_compiling() and not _comes_back()
+    made, last = ctx.made, not _is_traced(grad) and not _comes_back()
     if last:
         ctx.made = None
     results = [_times(one, grad, last) if grad is not None and one.dim() == 2 else None for one in made]
@@ -40,6 +40,11 @@ def scaled(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
 def _times(gradient: Tensor, grad: Tensor, in_place: bool) -> Tensor:
     factor = grad.to(gradient.dtype)
     return gradient.mul_(factor) if in_place else gradient * factor
+
+
+def _is_traced(grad: Tensor | None) -> bool:
+    """Whether somebody records this pass instead of running it: a product in place would change what they recorded."""
+    return torch.compiler.is_compiling() or type(grad) not in (Tensor, type(None))
 
 
 def _comes_back() -> bool:

@@ -1,8 +1,7 @@
 """Rows of logits to losses and gradients with plain torch operations, a few rows at a time.
 
-A block of rows stays in a core's second-level cache while a dozen operations pass over it.  That is as
-fast as one compiled loop and has no start-up: they take 0.06 s of 2.4 s for 2 048 tokens
-at V 32 768, D 512, forward and backward, on one thread of a Sapphire Rapids core.
+A block of rows stays in a core's second-level cache while a dozen operations pass over it, and needs no
+compiler: training starts at once.
 
 R rows of a block, C of a chunk, V vocabulary, K targets of a row.
 """

@@ -109,7 +109,7 @@ def top_k(
     """KL(teacher‖student) over the teacher's K likeliest tokens and, as one class more, all the others.
 
     Equal to the reference.  `log_probs_NK` are the teacher's at the same temperature, of K different
-    tokens each, as `targets.top_k` makes them.
+    tokens each, as `targets.top_k` makes them; only a CPU looks whether they differ.
     """
     checks.last_layer(hidden_ND, unembedding_VD)
     checks.tokens("ids", ids_NK, hidden_ND, unembedding_VD.shape[0], None)
@@ -122,6 +122,7 @@ def top_k(
     checks.same_device("log_probs", log_probs_NK, hidden_ND)
     _refuse_gradients(log_probs=log_probs_NK)
     weights_N = _weights(hidden_ND, unembedding_VD, labels_N, ignore)
+    checks.distinct("ids", ids_NK, weights_N)
     shares_NK = log_probs_NK.to(weights_N.dtype).exp()
     targets = Targets(ids_NK.long(), shares_NK, weights_N, remainder=True)
     return against(hidden_ND, unembedding_VD, targets, Shape(cap, temperature)) - _entropy(

@@ -237,6 +237,10 @@ def test_what_does_not_fit_is_refused(message: str, error: type[Exception], chan
             "ids: got -1, expected 0 to 40",
             lambda h, w, y: op.top_k(h, w, y[:, None] * 0 - 1, h[:, :1].detach()),
         ),
+        (
+            "ids: got 7 twice for a token, expected different ones",
+            lambda h, w, y: op.top_k(h, w, y[:, None] * 0 + torch.tensor([7, 3, 7]), h[:, :3].detach()),
+        ),
         (r"ids: got \(23, 0\)", lambda h, w, y: op.top_k(h, w, y[:, None][:, :0], h[:, :0].detach())),
         (r"log_probs: got \(23, 2\)", lambda h, w, y: op.top_k(h, w, y.clamp(0)[:, None], h[:, :2].detach())),
     ],
