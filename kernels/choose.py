@@ -91,8 +91,27 @@ def _attention_on_cpu(documents: bool, short: bool, window: int | None, cap: flo
     return Choice("bands", "; ".join(reason for reason, holds in reasons if holds))
 
 
+@cache
+def loss(here: Machine, dtype: torch.dtype) -> Choice:
+    """For the losses of an unembedding: `triton`, or `blocks` of plain torch operations."""
+    if lacks := _lacks_triton(here, dtype):
+        return Choice("blocks", f"{lacks}; blocks of logits that stay in a cache, each beside its gradient")
+    return Choice("triton", "a row of logits becomes its gradient in the same memory")
+
+
 def _lacks(here: Machine, dtype: torch.dtype, width: int) -> str | None:
-    """Why Triton cannot serve."""
+    """Why Triton's attention cannot serve."""
+    if lacks := _lacks_triton(here, dtype):
+        return lacks
+    if width > _WIDEST:
+        return f"heads of {width} channels are wider than {_WIDEST}"
+    if width * dtype.itemsize % _BYTES:
+        return f"heads of {width} channels are no multiple of {_BYTES} bytes"
+    return None
+
+
+def _lacks_triton(here: Machine, dtype: torch.dtype) -> str | None:
+    """Why Triton cannot serve anything."""
     if here.triton is None:
         return "Triton is not installed"
     if here.device != "cuda" and not here.interpreted:
@@ -101,8 +120,4 @@ def _lacks(here: Machine, dtype: torch.dtype, width: int) -> str | None:
         return f"capability {here.capability[0]}.{here.capability[1]} has no bf16"
     if dtype == torch.float64 and not here.interpreted:
         return "fp64 is for tests"
-    if width > _WIDEST:
-        return f"heads of {width} channels are wider than {_WIDEST}"
-    if width * dtype.itemsize % _BYTES:
-        return f"heads of {width} channels are no multiple of {_BYTES} bytes"
     return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from torch import Tensor
+
+from .. import choose
 
 CHUNK = {"cpu": 1 << 21, "cuda": 1 << 29}
 """Logits of a chunk, at most: 8 MB and 2 GB in fp32."""
@@ -13,8 +13,8 @@ FEWEST = 256
 
 
 def by_kernel(tensor: Tensor) -> bool:
-    """Triton's kernels serve CUDA, and a CPU where Triton interprets them; else blocks of torch operations."""
-    return tensor.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
+    """Triton's kernels, where they can serve, else blocks of torch operations."""
+    return choose.loss(choose.machine(tensor.device), tensor.dtype).implementation == "triton"
 
 
 def chunk_of(device: str, vocab: int) -> int:

@@ -80,7 +80,7 @@ class Products:
 
     def back(self, gradient_CV: Tensor) -> Tensor:
         """The gradient by the hidden states [C, D]."""
-        return gradient_CV @ self.unembedding_VD
+        return gradient_CV.to(self.unembedding_VD.dtype) @ self.unembedding_VD
 
     def added(self, sum_VD: Tensor | None, gradient_CV: Tensor, x_CD: Tensor) -> Tensor:
         """One more chunk's gradient by the unembedding; the first is written, not added to zeros."""
