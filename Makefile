@@ -31,6 +31,7 @@ bench: $(VENV)/.dev  ## measure; every script prints a ratio against a named pee
 	$(BIN)/python bench/check_scale.py
 	$(BIN)/python bench/plan_speed.py
 	$(BIN)/python bench/attention_packing.py
+	$(BIN)/python bench/kernels_cpu.py
 	$(PIP) -e '.[train,bench]'
 	$(BIN)/python bench/train.py
 
