@@ -19,7 +19,7 @@ from hypothesis import settings
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
-# Hundreds of tests start `lehr` as a user would, from bytecode: compiled anew at every start, it takes half as long again.
+# Hundreds of tests start `lehr` as a user would, from bytecode: compiled anew each time, it takes half as long again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 Golden = Callable[[str, str], None]
