@@ -52,8 +52,8 @@ def forward(
     m0 = tile * M
     m_M = m0 + tl.arange(0, M)
     if DOCUMENTS:
-        first_ptr += row.to(tl.int64) * size
-        end_ptr += row.to(tl.int64) * size
+        first_ptr += _offset(row, size)
+        end_ptr += _offset(row, size)
     q_MK = _load(q, row, head, m0, M, WIDTH, UPCAST)
     group = head // SHARE
     first_M, end_M = _bounds(first_ptr, end_ptr, m_M, size, DOCUMENTS)
@@ -82,9 +82,10 @@ def forward(
             o_MK = o_MK * shrink_M[:, None]
             o_MK = tl.dot(p_MN.to(v_NK.dtype), v_NK, o_MK, input_precision=PRECISION, out_dtype=ACC)
             top_M = new_M
+    sum_M = tl.where(m_M < size, sum_M, 1.0)  # beyond the row nothing is seen
     _store(o, o_MK / sum_M[:, None], row, head, m0, M, WIDTH)
     lse_M = (top_M + tl.log2(sum_M)) * _LN2
-    tl.store(lse_ptr + (row * heads + head).to(tl.int64) * size + m_M, lse_M, mask=m_M < size)
+    tl.store(lse_ptr + _offset(row * heads + head, size) + m_M, lse_M, mask=m_M < size)
 
 
 @triton.jit
@@ -106,7 +107,7 @@ def dots(
     o_MK = _load(o, row, head, m0, M, WIDTH, UPCAST)
     do_MK = _load(do, row, head, m0, M, WIDTH, UPCAST)
     delta_M = tl.sum(o_MK.to(ACC) * do_MK.to(ACC), 1)
-    tl.store(delta_ptr + (row * heads + head).to(tl.int64) * size + m_M, delta_M, mask=m_M < size)
+    tl.store(delta_ptr + _offset(row * heads + head, size) + m_M, delta_M, mask=m_M < size)
 
 
 @triton.jit
@@ -140,12 +141,12 @@ def backward_queries(
     m0 = tile * M
     m_M = m0 + tl.arange(0, M)
     if DOCUMENTS:
-        first_ptr += row.to(tl.int64) * size
-        end_ptr += row.to(tl.int64) * size
+        first_ptr += _offset(row, size)
+        end_ptr += _offset(row, size)
     q_MK = _load(q, row, head, m0, M, WIDTH, UPCAST)
     do_MK = _load(do, row, head, m0, M, WIDTH, UPCAST)
     group = head // SHARE
-    lse2_M, delta_M = _row_facts(lse_ptr, delta_ptr, (row * heads + head).to(tl.int64) * size, m_M, size)
+    lse2_M, delta_M = _row_facts(lse_ptr, delta_ptr, _offset(row * heads + head, size), m_M, size)
     first_M, end_M = _bounds(first_ptr, end_ptr, m_M, size, DOCUMENTS)
     low, all_low, all_high, edges = _keys(first_ptr, end_ptr, m0, size, WINDOW, CAUSAL, DOCUMENTS, M, N)
     dq_MK = tl.zeros([M, WIDTH], ACC)
@@ -206,14 +207,14 @@ def backward_keys(
     group = at % groups
     n_N = n0 + tl.arange(0, N)
     if DOCUMENTS:
-        first_ptr += row.to(tl.int64) * size
-        end_ptr += row.to(tl.int64) * size
+        first_ptr += _offset(row, size)
+        end_ptr += _offset(row, size)
     k_NK = _load(k, row, group, n0, N, WIDTH, UPCAST)
     v_NK = _load(v, row, group, n0, N, WIDTH, UPCAST)
     first_N, end_N = _bounds(first_ptr, end_ptr, n_N, size, DOCUMENTS)
     low, all_low, all_high, edges = _queries(first_ptr, end_ptr, n0, size, WINDOW, CAUSAL, DOCUMENTS, M, N)
-    lse_ptr += (row * heads + group * SHARE).to(tl.int64) * size
-    delta_ptr += (row * heads + group * SHARE).to(tl.int64) * size
+    lse_ptr += _offset(row * heads + group * SHARE, size)
+    delta_ptr += _offset(row * heads + group * SHARE, size)
     dk_NK = tl.zeros([N, WIDTH], ACC)
     dv_NK = tl.zeros([N, WIDTH], ACC)
     for MASK in tl.static_range(2):
@@ -247,13 +248,18 @@ def _query_tile(heads, size, M: tl.constexpr):
     """Which tile, row and head a program owns: the tiles that see the most begin first.
 
     Heads are neighbours within a tile, so that those which share keys read them from L2.
-    Row and head are 64 bits wide: 131 072 positions of 16 384 numbers pass 2^31.
     """
     tiles = tl.cdiv(size, M)
     program = tl.program_id(0)
     each = tl.num_programs(0) // tiles
     at = program % each
     return tiles - 1 - program // each, at // heads, at % heads
+
+
+@triton.jit
+def _offset(index, size):
+    """Where the index-th stretch of `size` numbers begins, in 64 bits: 512 heads of 2^22 positions pass 2^31."""
+    return index.to(tl.int64) * size
 
 
 @triton.jit

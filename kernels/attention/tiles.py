@@ -1,7 +1,6 @@
 """How large a tile each kernel takes, for how many warps and stages: a fixed table, nothing tuned at run time.
 
-Compiled for sm_90 by `tests/proofs/test_attention_compiles.py`, which holds every entry to no
-spills and to the shared memory of a Hopper.
+Chosen for sm_90 and its 227 KB of shared memory in 16 bits. No test compiles the entries, and none has been timed.
 """
 
 from __future__ import annotations
