@@ -16,7 +16,7 @@ from .options import colour, means, profile, selection, settings, show_failure, 
 
 WORKERS = "Processes that read data ahead of the training. Default: 0. No result depends on it."
 HELD = 6
-THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or two where two cores are idle, or one."
+THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or one; other numbers may round otherwise."
 
 
 @click.command("run", short_help="Do it.")
@@ -116,7 +116,7 @@ def execute(
         try:
             kept = sum(decision.action == "keep" for decision in compare(plan, root))
             screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
-            means, threads = Means(compile, memory), threads or quiet_threads()
+            means, threads = Means(compile, memory), threads or default_threads()
             run(plan, screen, root, threads, force, workers, folder_of(plan, root), means)
         except LehrError as error:
             verb = "Held" if error.exit_code == HELD else "Stopped"
@@ -133,20 +133,11 @@ def execute(
     return 0
 
 
-def quiet_threads() -> int:
-    """OMP_NUM_THREADS, or one thread, or two where the machine has two idle cores.
-
-    Two threads that share their cores with others wait for each other and are several
-    times slower than one.
-    """
+def default_threads() -> int:
+    """OMP_NUM_THREADS, or one: two threads add a product's terms in another order, and the same plan has to come to
+    the same weights wherever it runs."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
-    try:
-        idle = (os.cpu_count() or 1) - os.getloadavg()[0]
-    except OSError:
-        return 1
-    return 2 if idle >= 1.5 else 1
+    return int(wanted) if wanted.isdigit() and int(wanted) else 1
 
 
 def _show_results(plan: Plan, root: Path) -> None:

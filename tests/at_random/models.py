@@ -135,12 +135,14 @@ class Models(Texts):
             block.inner.append(Block("average", fields=fields))
         if self.coin(0.2) and "optimizer" not in block.fields:
             fields = {"kind": "adamw", "betas": "[0.9, 0.98]", "eps": "1e-8", "decay": "0.05", "clip": "1.0"}
+            fields |= {"skip": "100.0", "base_width": "256"}
             block.inner.append(Block("optimizer", fields=self.some(fields, 0.7)))
         if self.coin(0.2):
             fields = self.some(
                 {"dp": "8", "tp": "2", "cp": "2", "pp": "2", "ep": "1", "utilisation": "40%"}, 0.7
             )
             block.inner.append(Block("parallel", fields=fields))
+        block.fields |= self.some({"compute": self.one("bf16", "fp32")}, 0.2)
 
     def stage(
         self,

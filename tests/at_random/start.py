@@ -112,7 +112,8 @@ class Start:
                 "optimizer",
                 self.optimizer,
                 self.some(
-                    {"kind": "adamw", "betas": "[0.9, 0.95]", "eps": "1e-8", "decay": "0.1", "clip": "1.0"},
+                    {"kind": "adamw", "betas": "[0.9, 0.95]", "eps": "1e-8", "decay": "0.1", "clip": "1.0"}
+                    | {"skip": "100.0", "base_width": "256"},
                     0.7,
                 ),
             )

@@ -14,12 +14,19 @@ class Texts(Start):
         kinds = {
             "exact_match": 'exact_match("data/sums.jsonl", questions: 100, max_new: 8 tokens)',
             "multiple_choice": 'multiple_choice("data/core.jsonl", shots: 5)',
-            "needle": "needle(depths: 8)",
+            "needle": "needle(depths: 8, lengths: 3)",
+            "haystack": "needle(corpus: hay)",
+            "harness": 'harness("sums", folder: "data/tasks", shots: 2, limit: 100)',
         }
         for kind in self.random.sample(list(kinds), self.random.randint(1, 3)):
             name = self.name(kind)
-            self.add("bench", name, {"suite": kinds[kind]} | self.some({"context": "256 context"}, 0.5))
+            suite = kinds[kind].replace("hay)", f"{self.haystack()})") if kind == "haystack" else kinds[kind]
+            self.add("bench", name, {"suite": suite} | self.some({"context": "256 context"}, 0.5))
             self.benches.append(name)
+
+    def haystack(self) -> str:
+        """A corpus that needles are hidden in and that nobody trains on."""
+        return self.add("corpus", self.name("hay"), {"source": 'builtin("prose")', "tokens": "1T"}).name
 
     def texts(self) -> None:
         """Corpora large enough for everything, raw or curated, a tokenizer, and mixes of them."""
@@ -38,6 +45,7 @@ class Texts(Start):
                     "license": '"CC-BY-4.0"',
                     "examples": "9B",
                     "manifest": '"data/counts.json"',
+                    "max_bad": "3",
                 }
             )
             name = self.name("corpus")
@@ -62,6 +70,7 @@ class Texts(Start):
             )
         else:
             fields = {"source": '"tokenizers/ready.json"'} | fields
+            fields |= self.some({"begin": '"<s>"', "end": '"</s>"'})
         self.add("tokenizer", self.words, fields)
         self.diet, self.closing = self.mix(), self.mix()
 

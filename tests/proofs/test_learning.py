@@ -1,7 +1,6 @@
 """The quickstart learns, on what was held out, whatever the seed."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -46,15 +45,3 @@ def test_every_stage_does_what_it_is_for(folder: Path, seed: int, capsys: pytest
 
 def _rounded(places: dict[str, float]) -> dict[str, float]:
     return {place: round(nats, 2) for place, nats in places.items()}
-
-
-def test_two_threads_give_the_same_weights_as_one(folder: Path, tmp_path: Path):
-    """Data and tokenizer are taken from the first run; everything that torch computes is done again."""
-    shutil.copytree(folder / "runs/artifacts", tmp_path / "runs/artifacts")
-    for manifest in (tmp_path / "runs/artifacts").glob("*/manifest.json"):
-        if json.loads(manifest.read_text())["kind"] in ("init", "train", "eval", "release"):
-            shutil.rmtree(manifest.parent)
-    last = ("run", str(QUICKSTART), "--set", "seed=3")
-    assert go(tmp_path, *last, "--threads", "2", timeout=1800).returncode == 0
-    released = "runs/quickstart/full/release/base/model.safetensors"
-    assert (tmp_path / released).read_bytes() == (folder / released).read_bytes()
