@@ -103,6 +103,8 @@ def _lacks(here: Machine, dtype: torch.dtype, width: int) -> str | None:
     """Why Triton's attention cannot serve."""
     if lacks := _lacks_triton(here, dtype):
         return lacks
+    if dtype == torch.float32 and not here.interpreted:
+        return "the tiles of its kernels are for 16 bits"
     if width > _WIDEST:
         return f"heads of {width} channels are wider than {_WIDEST}"
     if width * dtype.itemsize % _BYTES:

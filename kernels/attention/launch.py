@@ -82,7 +82,7 @@ def _run(function: Any, x_BHTK: Tensor, step: int, *arguments: Any, **constants:
 
 
 def _tile(name: str, q: Tensor) -> Tile:
-    return tile(name, _width(q), q.dtype, interpreted=choose.machine(q.device).interpreted)
+    return tile(name, _width(q), interpreted=choose.machine(q.device).interpreted)
 
 
 def _width(q: Tensor) -> int:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -39,7 +37,7 @@ _HALF = {
 }
 
 
-def tile(kernel: str, width: int, dtype: torch.dtype, *, interpreted: bool = False) -> Tile:
+def tile(kernel: str, width: int, *, interpreted: bool = False) -> Tile:
     """For heads of up to `width` channels, a power of two from 16 to 256."""
     if interpreted:
         return _INTERPRETED

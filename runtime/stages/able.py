@@ -60,9 +60,3 @@ def extras(bench: model.Bench) -> Iterator[tuple[str, str]]:
     """Packages that a bench needs beside those of `lehr[train]`, each with the extra that brings it."""
     if isinstance(bench, model.Harness):
         yield "lm_eval", "harness"
-
-
-def _unlike_default(of: model.Frozen) -> Iterator[str]:
-    for name, info in type(of).model_fields.items():
-        if not info.is_required() and getattr(of, name) != info.default:
-            yield name

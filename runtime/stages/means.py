@@ -10,6 +10,6 @@ class Means:
     """They change a result in its rounding at most; a resumed stage keeps how its batches were cut."""
 
     compile: bool = False
-    """Whether layers go through `torch.compile`; it takes a minute to start and then pays in long stages."""
+    """Whether layers go through `torch.compile`; it takes a minute or more to start: for long stages."""
     memory: int | None = None
     """Bytes that the device may be taken to have; None is what it has."""

@@ -31,3 +31,12 @@ def test_what_serves_a_loss(here: choose.Machine, dtype: torch.dtype, served: st
     choice = choose.loss(here, dtype)
     assert choice.implementation == served
     assert why in choice.reason
+
+
+def test_on_a_gpu_only_what_has_tiles_of_its_own_goes_to_the_attention_kernels():
+    here = choose.Machine("cuda", (9, 0), "3.9.0")
+    served = {
+        dtype: choose.attention(here, dtype, 128).implementation for dtype in (torch.bfloat16, torch.float32)
+    }
+    assert served == {torch.bfloat16: "triton", torch.float32: "sdpa"}
+    assert choose.loss(here, torch.float32).implementation == "triton"

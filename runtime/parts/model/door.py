@@ -1,14 +1,14 @@
-"""The one door for JSON that others wrote: bounded in size and depth, no key twice, no NaN, an object at the top."""
+"""JSON files of a model's folder: `parts.door` with bounds on size and depth, an object at the top, and a letter."""
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ...errors import StageError
+from ..door import decoded
 
 LARGEST = 16 << 20
 """Bytes.  The index of Llama 3.1 405B takes 0.1 MB."""
@@ -24,9 +24,9 @@ def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
         size = path.stat().st_size
         content = path.read_bytes() if size <= largest else b""
     except OSError as error:
-        raise _refused(path, (error.strerror or str(error)).lower()) from None
+        raise _refused(path, f"cannot be read, {(error.strerror or str(error)).lower()}") from None
     if size > largest:
-        raise _refused(path, f"{size:,} bytes, where {largest:,} are the most".replace(",", " "))
+        raise _refused(path, f"has {size:,} bytes, where {largest:,} are the most".replace(",", " "))
     return parse(content, path)
 
 
@@ -34,13 +34,13 @@ def parse(content: bytes, path: Path) -> dict[str, Any]:
     """The same for bytes that were read already; `path` is named in the letter."""
     deepest = depth(content)
     if deepest > DEEPEST:
-        raise _refused(path, f"nested {deepest} deep, where {DEEPEST} is the most")
+        raise _refused(path, f"is nested {deepest} deep, where {DEEPEST} is the most")
     try:
-        found = json.loads(content, object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        found = decoded(content, most=len(content))
+    except ValueError as error:
         raise _refused(path, str(error)) from None
     if not isinstance(found, dict):
-        raise _refused(path, "not an object")
+        raise _refused(path, "is no object")
     return found
 
 
@@ -50,22 +50,10 @@ def depth(content: bytes) -> int:
     return max(accumulate(steps), default=0)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
 def _refused(path: Path, why: str) -> StageError:
     return StageError(
         "RUN121",
         "json-refused",
-        f"{path} is not JSON that can be trusted: {why}",
+        f"{path} is not JSON that can be trusted: it {why}",
         help=("fetch the file again, or correct it",),
     )
