@@ -67,10 +67,12 @@ def test_the_second_run_waits_and_keeps_what_the_first_made(tmp_path: Path, slow
     until(lambda: any(event.event == "waiting" for event in tail(tmp_path / "runs/other")))
     slowly.touch()
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in (first, second)] == [0, 0]
-    assert started(tmp_path / "runs/errands") == ["text", "words", "out"]
-    assert "words" not in started(tmp_path / "runs/other")
+    made = started(tmp_path / "runs/errands"), started(tmp_path / "runs/other")
+    assert sorted([*made[0], *made[1]]) == ["out", "text", "words"]  # each once, whoever came first to `out`
+    assert "words" in made[0]
     assert because(tmp_path / "runs/other")["words"] == "already in the store"
-    (waits,) = [event for event in tail(tmp_path / "runs/other") if event.event == "waiting"]
+    told = [event for event in tail(tmp_path / "runs/other") if event.event == "waiting"]
+    (waits,) = [event for event in told if event.step == "words"]  # it may meet the first one again at `out`
     assert waits.facts["for"].startswith("process ")
     assert list((tmp_path / "runs/artifacts/.locks").iterdir()) == []
 
