@@ -2,6 +2,8 @@
 
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +62,41 @@ def weights(folder: Path) -> bytes:
 def events(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "runs/tiny/full/events.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+
+def entries(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the ledger says of every step, but for how long it took."""
+    ledger = json.loads((folder / "runs/tiny/full/ledger.json").read_text())
+    return {
+        name: {key: value for key, value in entry.items() if key != "seconds"}
+        for name, entry in ledger["entries"].items()
+    }
+
+
+def before_training(done: Path, folder: Path) -> Path:
+    """A copy of a finished run's folder as it was before `grown`: its data and its new model are there."""
+    shutil.copytree(done, folder)
+    told = entries(folder)
+    for name in ("grown", "last", "marks(last)", "base"):
+        shutil.rmtree(folder / "runs/artifacts" / told[name]["fingerprint"])
+    shutil.rmtree(folder / "runs/tiny")
+    return folder
+
+
+PLACES: dict[str, tuple[dict[str, int], float]] = {
+    "step": ({"step": 68}, 0.01),
+    "checkpoint": ({"saving": 8, "checkpoint": 8, "manifest": 8}, 0.004),
+    "rename": ({"before-checkpoint-rename": 8, "before-rename": 3, "replace:ledger.json": 14}, 0.001),
+    "phase": ({"phase": 4}, 0.005),
+    "stage": ({"stage": 4, "after-rename": 3}, 0.03),
+}
+"""Kinds of places: points of each, with how often a run that begins before `grown` passes them; and for how long
+after a point, in seconds, a kill still falls at the place."""
+
+
+def moment(kind: str, seed: int) -> str:
+    """A fault that kills a run at a random moment around a place of this kind."""
+    draw = random.Random(f"{kind} {seed}")
+    passings, last = PLACES[kind]
+    place = draw.choice(sorted(passings))
+    return f"{place}=kill:{draw.uniform(0, last):.5f}@{draw.randint(1, passings[place])}"

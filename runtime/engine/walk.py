@@ -24,6 +24,7 @@ from ..stages.registry import runner
 from ..store import atomic
 from ..store.artifact import Store
 from ..store.background import BackgroundCheckpoints
+from ..store.faults import fault_point
 from ..store.lock import locked
 from . import releases
 from .events import Event, Journal
@@ -170,6 +171,7 @@ class _Walk:
         before = self.ledger.entries.get(step.address)
         gates = before.gates if before and before.fingerprint == step.fingerprint else []
         self._record(step, Entry(fingerprint=step.fingerprint, state="running", gates=gates))
+        fault_point("stage")
         self.journal.say(step.address, "started", {"because": because})
         began = time.monotonic()
         try:

@@ -2,6 +2,7 @@
 
 `fault_point(name)` does nothing unless LEHR_FAULT names the point: `ledger=kill`,
 `rename=enospc`, `tensors=sleep:3`, each with `@n` for the n-th time it is passed.
+`step=kill:0.004` lets the process go on and kills it so many seconds later, wherever it is by then.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import signal
 import time
 from collections import Counter
+from threading import Thread
 
 _passed: Counter[str] = Counter()
 
@@ -25,7 +27,14 @@ def fault_point(name: str) -> None:
         return
     if deed == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif deed.startswith("kill:"):
+        Thread(target=_kill, args=(float(deed.removeprefix("kill:")),), daemon=True).start()
     elif deed == "enospc":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
     elif deed.startswith("sleep:"):
         time.sleep(float(deed.removeprefix("sleep:")))
+
+
+def _kill(seconds: float) -> None:
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)

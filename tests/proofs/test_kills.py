@@ -1,13 +1,12 @@
-"""Killed anywhere, a run goes on to the same weights: twenty seeds, each a random event."""
+"""Killed anywhere, a run goes on to the same weights: forty seeds, by place and by moment."""
 
-import json
 import random
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
-from pipelines import SPEC, events, go, weights
+from pipelines import PLACES, SPEC, before_training, entries, events, go, moment, weights
 
 pytestmark = pytest.mark.proof
 
@@ -41,45 +40,15 @@ def test_a_kill_after_a_random_event(done: Path, tmp_path: Path, seed: int):
     assert serials == sorted(set(serials))
 
 
-BORDERS = (
-    "phase@2",  # the first step of the second phase
-    "phase@3",
-    "step@42",  # the step at whose end the context moves
-    "saving@1",  # the thread has just begun to write
-    "saving@3",
-    "before-checkpoint-rename@2",
-    "checkpoint@4",
-    "before-rename@1",
-    "after-rename@2",  # the stage is committed, and the ledger does not know
-    "replace:ledger.json@4",
-)
-
-
-@pytest.mark.parametrize("border", BORDERS)
-def test_a_kill_at_a_border_of_a_step_a_phase_a_checkpoint_or_a_stage(
-    done: Path, tmp_path: Path, border: str
-):
-    """Both training stages run; weights, and what the ledger says of every step, are those of the unbroken run."""
-    folder = tmp_path / "killed"
-    folder.mkdir()
-    (folder / "tiny.lehr").write_text(SPEC)
-    shutil.copytree(done / "runs/artifacts", folder / "runs/artifacts")
-    unbroken = entries(done)
-    for address in ("grown", "last", "base"):
-        shutil.rmtree(folder / "runs/artifacts" / unbroken[address]["fingerprint"])
-    place, _, nth = border.partition("@")
-    found = go(folder, "run", "tiny.lehr", LEHR_FAULT=f"{place}=kill@{nth}")
-    assert found.returncode == -signal.SIGKILL
-    found = go(folder, "run", "tiny.lehr")
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_kill_at_a_random_moment_of_each_kind(done: Path, tmp_path: Path, kind: str, seed: int):
+    """Within a step, a checkpoint's writing, a rename, and at borders of phases and of stages: weights, and what
+    the ledger says of every step, are those of the unbroken run."""
+    folder = before_training(done, tmp_path / "killed")
+    assert go(folder, "run", "tiny.lehr", LEHR_FAULT=moment(kind, seed)).returncode == -signal.SIGKILL
+    found = go(folder, "resume")
     assert found.returncode == 0, found.stderr
     assert weights(folder) == weights(done)
-    assert entries(folder) == unbroken
-
-
-def entries(folder: Path) -> dict[str, dict[str, object]]:
-    """The ledger's entries, but for how long each step took."""
-    ledger = json.loads((folder / "runs/tiny/full/ledger.json").read_text())
-    return {
-        name: {key: value for key, value in entry.items() if key != "seconds"}
-        for name, entry in ledger["entries"].items()
-    }
+    assert entries(folder) == entries(done)
+    assert not list((folder / "runs").rglob(".lehr-tmp-*"))
