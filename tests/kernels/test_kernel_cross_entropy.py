@@ -105,3 +105,23 @@ def test_log_probabilities_agree_with_the_reference(cap: float | None) -> None:
     ours, theirs = log_probs(*drawn_at, cap=cap), reference.log_probs(*drawn_at, cap=cap)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
     assert (ours == 0).tolist() == (drawn_at[2] == -100).tolist()
+
+
+def test_bf16_is_multiplied_into_fp32() -> None:
+    """The logits are those of the numbers as they are; only their gradient is rounded before it is multiplied on."""
+    hidden_ND, unembedding_VD, labels_N = drawn(300, 64, 97)
+    narrow = [x.detach().bfloat16().requires_grad_() for x in (hidden_ND, unembedding_VD)]
+    wide = [x.detach().double().requires_grad_() for x in narrow]
+    found_N, exact_N = (log_probs(*student, labels_N) for student in (narrow, wide))
+    torch.testing.assert_close(found_N, exact_N.float(), rtol=1e-5, atol=1e-5)
+    ours = torch.autograd.grad(cross_entropy(*narrow, labels_N), narrow)
+    exact = torch.autograd.grad(reference.cross_entropy(*wide, labels_N), wide)
+    for one, other in zip(ours, exact, strict=True):
+        assert one.dtype == torch.bfloat16
+        assert (one.double() - other).norm() <= 2**-8 * other.norm()
+
+
+def test_how_other_products_are_rounded_stays_as_it_was() -> None:
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    cross_entropy(torch.ones(3, 2).bfloat16(), torch.ones(5, 2).bfloat16(), torch.tensor([0, 1, 2]))
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
