@@ -113,9 +113,15 @@ def _progress(facts: dict[str, Any]) -> str:
     bar = "█" * filled + "░" * (20 - filled)
     parts = [f"{bar} {done / total:4.0%}", f"{digits(done)} of {digits(total)}"]
     if "loss" in facts:
-        parts.append(f"loss {facts['loss']:.3f}  context {facts['context']}")
+        parts.append(f"{losses(facts)}  context {facts['context']}")
         parts.append(f"{digits(round(facts['tokens_per_second']))} tok/s")
     return "  ".join(parts)
+
+
+def losses(facts: dict[str, Any]) -> str:
+    """The loss; beside it, where a teacher is imitated, what the truth would have cost."""
+    truth = f"  truth {facts['truth']:.3f}" if "truth" in facts else ""
+    return f"loss {facts['loss']:.3f}{truth}"
 
 
 def summary(step: model.Step, facts: dict[str, Any]) -> str:
@@ -132,10 +138,8 @@ def summary(step: model.Step, facts: dict[str, Any]) -> str:
             return f"{digits(facts['train']['tokens'])} tokens, {digits(facts['heldout']['tokens'])} held out"
         case model.InitWork():
             return f"{digits(facts['params'])} params"
-        case model.TrainWork():
-            return (
-                f"{digits(facts['steps'])} steps, {digits(facts['tokens'])} tokens, loss {facts['loss']:.3f}"
-            )
+        case model.TrainedWork():
+            return f"{digits(facts['steps'])} steps, {digits(facts['tokens'])} tokens, {losses(facts)}"
         case model.EvalWork():
             return "  ".join(_score(name, score) for name, score in facts["scores"].items())
         case model.ReleaseWork():

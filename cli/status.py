@@ -65,12 +65,14 @@ def ago(seconds: float) -> str:
 
 
 def _told(step: StepStatus) -> str:
+    from .progress import losses
+
     if step.state == "done":
-        loss = f"   loss {step.facts['loss']:.3f}" if "loss" in step.facts else ""
+        loss = f"   {losses(step.facts)}" if "loss" in step.facts else ""
         return f"{step.seconds:8.1f} s{loss}"
     if step.progress:
         told = f"{step.state}   step {step.progress['step']} of {step.progress['of']}"
-        return told + (f"   loss {step.progress['loss']:.3f}" if "loss" in step.progress else "")
+        return told + (f"   {losses(step.progress)}" if "loss" in step.progress else "")
     return "" if step.state == "to come" else step.state
 
 

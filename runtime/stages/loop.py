@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from ...compiler.plan.model import Phase, Step, TrainedWork, rate
 from ..errors import Interrupted
-from ..parts.data.feed import Feed
+from ..parts.data.feed import Batch
 from ..parts.model.decoder import Decoder
 from ..parts.optim.average import Average
 from ..parts.optim.optimizer import load_state, optimizer_for, set_rate, state_tensors
@@ -38,6 +38,18 @@ _IN_A_ROW = 10
 """Steps skipped one after the other that are no spike any more."""
 
 
+class Batches(Protocol):
+    """What a stage learns from, one batch after the other; its state is JSON."""
+
+    def batch(self, step: int) -> Batch: ...
+
+    def drawn(self) -> dict[str, int]: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def load(self, state: Mapping[str, Any]) -> None: ...
+
+
 @dataclass
 class Loop:
     """A stage on its way.  `run` takes it to its end, or raises with its state saved."""
@@ -45,16 +57,19 @@ class Loop:
     step: Step
     work: TrainedWork
     model: Decoder
-    feed: Feed
+    feed: Batches
     room: Room
     loss: Loss
+    others: int = 0
+    """Bytes of models that stand still beside the one that learns."""
     done: int = 0
     tail: list[float] = field(default_factory=list[float])
+    beside: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     skipped: int = 0
     in_a_row: int = 0
 
     def __post_init__(self) -> None:
-        self.passes = Passes(self.model, self.loss, self.work.compute, self.room.means)
+        self.passes = Passes(self.model, self.loss, self.work.compute, self.room.means, self.others)
         self.optimizer = optimizer_for(self.model, self.work.optimizer)
         self.average = Average(self.work.average.rate if self.work.average else None)
         self.norms: deque[float] = deque(maxlen=_NORMS)
@@ -77,12 +92,13 @@ class Loop:
             self.room.say("phase", step=start, **_told(phase))
             for _ in range(start, end):
                 self.room.gate(self.done, self.model, self._save)
-                watch.saw(self._guarded(phase), phase)
+                watch.saw(self._guarded(phase), phase, self._told())
                 self._rest()
         self._settle(wait=True)
         self._finish()
         return {
-            "loss": sum(self.tail) / len(self.tail),
+            "loss": _mean(self.tail),
+            **{name: _mean(values) for name, values in self.beside.items()},
             "steps": self.done,
             "tokens": sum(phase.tokens for phase in self.work.phases),
             "drawn": self.feed.drawn(),
@@ -111,9 +127,15 @@ class Loop:
         fault_point("step")
         self.done += 1
         self.tail = [*self.tail, loss][-_TAIL:]
+        for name, value in self.passes.beside.items():
+            self.beside[name] = [*self.beside.get(name, ()), value.item()][-_TAIL:]
         if _is_sampled(self.work, self.done):
             self.average.add(self.model)
         return loss
+
+    def _told(self) -> dict[str, float]:
+        """What was told beside the last loss."""
+        return {name: values[-1] for name, values in self.beside.items()}
 
     def _clip(self) -> float:
         """The gradient's L2 norm, before it is cut to the plan's largest."""
@@ -177,7 +199,8 @@ class Loop:
         tensors |= state_tensors(self.optimizer, self.model)
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.tensors().items()}
         meta = {"feed": self.feed.state(), "tail": self.tail, "skipped": [self.skipped, self.in_a_row]}
-        self.room.checkpoints.save(self.done, tensors, meta | {"passes": self.passes.state()})
+        meta |= {"beside": self.beside, "passes": self.passes.state()}
+        self.room.checkpoints.save(self.done, tensors, meta)
         self.begun = self.done
 
     def _settle(self, wait: bool = False) -> None:
@@ -203,6 +226,7 @@ class Loop:
         self.feed.load(meta["feed"])
         self.passes.load(meta["passes"])
         self.tail, self.saved, self.begun = list(meta["tail"]), self.done, self.done
+        self.beside = dict(meta.get("beside", {}))
         self.skipped, self.in_a_row = meta["skipped"]
         self.room.say("resumed", step=self.done)
 
@@ -214,6 +238,10 @@ def _left(phases: tuple[Phase, ...], done: int) -> Iterator[tuple[Phase, int, in
         start, end = end, end + phase.steps
         if done < end:
             yield phase, max(done, start), end
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _told(phase: Phase) -> dict[str, Any]:

@@ -7,7 +7,7 @@ rounding alone.  `loop` takes the steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -19,8 +19,10 @@ from ..parts.memory import budget, device_bytes, kept_bytes, rows_at_once
 from ..parts.model.decoder import Decoder
 from .means import Means
 
-Loss = Callable[[Decoder, Batch, Phase], Tensor]
-"""The sum of the losses of a micro-batch's tokens."""
+Beside = Mapping[str, Tensor]
+"""Sums over the same tokens that are told beside the loss, by name, and not learnt from."""
+Loss = Callable[[Decoder, Batch, Phase], Tensor | tuple[Tensor, Beside]]
+"""The sum of the losses of a micro-batch's tokens, alone or with what is told beside it."""
 
 _STATE = 16 + 8
 """Bytes of a parameter: itself, its gradient and two moments in fp32, and a sum for an average in fp64."""
@@ -29,9 +31,13 @@ _STATE = 16 + 8
 class Passes:
     """How the batches of a stage go through its model; `rows` are the sequences of a pass, by context."""
 
-    def __init__(self, model: Decoder, loss: Loss, compute: Literal["fp32", "bf16"], means: Means) -> None:
-        self.model, self.loss, self.compute = model, loss, compute
+    def __init__(
+        self, model: Decoder, loss: Loss, compute: Literal["fp32", "bf16"], means: Means, others: int = 0
+    ) -> None:
+        """`others` are the bytes of models that stand still beside this one."""
+        self.model, self.loss, self.compute, self.others = model, loss, compute, others
         self.rows: dict[int, int] = {}
+        self.beside: dict[str, Tensor] = {}
         self.means = means
         self.device = next(model.parameters()).device
         if means.compile:
@@ -51,13 +57,13 @@ class Passes:
     def room(self) -> int:
         """Bytes that one pass may keep."""
         state = _STATE * sum(parameter.numel() for parameter in self.model.parameters())
-        return budget(self.means.memory or device_bytes(self.device), state)
+        return budget(self.means.memory or device_bytes(self.device), state + self.others)
 
     def prepare(self, batch: Batch, phase: Phase) -> None:
         """Choose how many sequences go at once: what the first of them keeps is counted."""
         if phase.context in self.rows:
             return
-        first = next(_cut(batch, 1))
+        first = next(batch.split(1))
         each = self._kept(first, phase)
         if each > self.room and not self.model.recompute:
             self.model.recompute = True
@@ -65,29 +71,24 @@ class Passes:
         self.rows[phase.context] = rows_at_once(phase.sequences, each, self.room)
 
     def gradient(self, batch: Batch, phase: Phase) -> Tensor:
-        """The mean loss of the batch's tokens; its gradient is left in the parameters."""
+        """The mean loss of the batch's tokens; its gradient is left in the parameters, what is told in `beside`."""
         self.prepare(batch, phase)
         tokens = (batch.labels_BT != IGNORED).sum().clamp(min=1).to(self.device)
         total = torch.zeros((), device=self.device)
-        for part in _cut(batch, self.rows[phase.context]):
-            loss = self._sum(part, phase) / tokens
+        self.beside = {}
+        for part in batch.split(self.rows[phase.context]):
+            found, beside = self._sum(part, phase)
+            loss = found / tokens
             loss.backward()
             total = total + loss.detach()
+            for name, value in beside.items():
+                self.beside[name] = self.beside.get(name, 0) + value.detach() / tokens
         return total
 
     def _kept(self, batch: Batch, phase: Phase) -> int:
-        return kept_bytes(lambda: self._sum(batch, phase), self.model.parameters())
+        return kept_bytes(lambda: self._sum(batch, phase)[0], self.model.parameters())
 
-    def _sum(self, batch: Batch, phase: Phase) -> Tensor:
-        here = Batch(
-            *(part.to(self.device) for part in (batch.tokens_BT, batch.labels_BT, batch.documents_BT))
-        )
+    def _sum(self, batch: Batch, phase: Phase) -> tuple[Tensor, Beside]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.compute == "bf16"):
-            return self.loss(self.model, here, phase)
-
-
-def _cut(batch: Batch, rows: int) -> Iterator[Batch]:
-    """A batch in parts of so many sequences, the last one perhaps of fewer."""
-    whole = (batch.tokens_BT, batch.labels_BT, batch.documents_BT)
-    for parts in zip(*(tensor.split(rows) for tensor in whole), strict=True):
-        yield Batch(*parts)
+            found = self.loss(self.model, batch.to(self.device), phase)
+        return found if isinstance(found, tuple) else (found, {})

@@ -72,6 +72,23 @@ def test_gradients_do_not_depend_on_the_micro_batch(arch: Arch, rows: int) -> No
         assert (tensor - cut[name]).norm() <= limit * tensor.norm(), name
 
 
+@pytest.mark.parametrize("rows", [1, 4, 6])
+def test_what_is_told_beside_a_loss_is_a_mean_over_tokens_too(rows: int) -> None:
+    """And the loss reads what a batch carries beside its tokens, cut like them."""
+
+    def loss(model: Decoder, part: Batch, phase: Phase) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        kept = part.labels_BT != IGNORED
+        return next_token(model, part, phase), {"double": part.beside[0][kept].sum() * 2}
+
+    whole = batch()
+    carried = Batch(whole.tokens_BT, whole.labels_BT, whole.documents_BT, (whole.tokens_BT.double(),))
+    passes = Passes(model_of(DENSE), loss, "fp32", Means())
+    passes.rows[PHASE.context] = rows
+    passes.gradient(carried, PHASE)
+    kept = whole.labels_BT != IGNORED
+    assert passes.beside["double"].item() == pytest.approx(2 * whole.tokens_BT[kept].double().mean().item())
+
+
 def test_the_mean_of_means_would_be_another_gradient() -> None:
     """The rows have other numbers of labels, so the test above can fail."""
     labels = (batch().labels_BT != IGNORED).sum(1)

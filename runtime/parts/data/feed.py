@@ -32,6 +32,20 @@ class Batch:
     tokens_BT: Tensor
     labels_BT: Tensor
     documents_BT: Tensor
+    beside: tuple[Tensor, ...] = ()
+    """What else a loss reads of each sequence, such as a teacher's targets: [B, …]."""
+
+    def split(self, rows: int) -> Iterator[Batch]:
+        """Parts of so many sequences, the last one perhaps of fewer."""
+        for parts in zip(*(tensor.split(rows) for tensor in self._tensors()), strict=True):
+            yield Batch(*parts[:3], beside=parts[3:])
+
+    def to(self, device: torch.device) -> Batch:
+        tokens, labels, documents, *beside = (tensor.to(device) for tensor in self._tensors())
+        return Batch(tokens, labels, documents, tuple(beside))
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return (self.tokens_BT, self.labels_BT, self.documents_BT, *self.beside)
 
 
 class Feed:
