@@ -28,6 +28,7 @@ def divergence(
     teacher_hidden_NE: Tensor,
     teacher_unembedding_VE: Tensor,
     labels_N: Tensor | None = None,
+    weights_N: Tensor | None = None,
     *,
     kind: Kind = "forward",
     beta: float = 0.5,
@@ -40,6 +41,7 @@ def divergence(
 
     `forward` is KL(teacher‖student), `reverse` KL(student‖teacher), `jensen_shannon` lies between them by `beta`.
     Both distributions are taken at the `temperature`; whoever wants Hinton's factor T² multiplies.
+    A token counts as often as its weight says, once without any.
     Raises ValueError or TypeError where the arguments do not fit, RuntimeError where the teacher wants a gradient.
     """
     checks.last_layer(hidden_ND, unembedding_VD)
@@ -56,7 +58,7 @@ def divergence(
         unembedding_VD,
         teacher_hidden_NE,
         teacher_unembedding_VE,
-        _weights(hidden_ND, unembedding_VD, labels_N, ignore),
+        _weights(hidden_ND, unembedding_VD, labels_N, weights_N, ignore),
         kind,
         beta,
         temperature,
@@ -101,6 +103,7 @@ def top_k(
     ids_NK: Tensor,
     log_probs_NK: Tensor,
     labels_N: Tensor | None = None,
+    weights_N: Tensor | None = None,
     *,
     temperature: float = 1.0,
     cap: float | None = None,
@@ -109,7 +112,7 @@ def top_k(
     """KL(teacher‖student) over the teacher's K likeliest tokens and, as one class more, all the others.
 
     Equal to the reference.  `log_probs_NK` are the teacher's at the same temperature, of K different
-    tokens each, as `targets.top_k` makes them; only a CPU looks whether they differ.
+    tokens each, as `targets.top_k` makes them; only a CPU looks whether they differ.  Weights as in `divergence`.
     """
     checks.last_layer(hidden_ND, unembedding_VD)
     checks.tokens("ids", ids_NK, hidden_ND, unembedding_VD.shape[0], None)
@@ -121,7 +124,7 @@ def top_k(
         raise ValueError(f"log_probs: got {got}, expected {tuple(ids_NK.shape)} of floating point")
     checks.same_device("log_probs", log_probs_NK, hidden_ND)
     _refuse_gradients(log_probs=log_probs_NK)
-    weights_N = _weights(hidden_ND, unembedding_VD, labels_N, ignore)
+    weights_N = _weights(hidden_ND, unembedding_VD, labels_N, weights_N, ignore)
     checks.distinct("ids", ids_NK, weights_N)
     shares_NK = log_probs_NK.to(weights_N.dtype).exp()
     targets = Targets(ids_NK.long(), shares_NK, weights_N, remainder=True)
@@ -139,11 +142,21 @@ def _entropy(targets: Targets, vocab: int) -> Tensor:
     ).sum()
 
 
-def _weights(hidden_ND: Tensor, unembedding_VD: Tensor, labels_N: Tensor | None, ignore: int) -> Tensor:
-    if labels_N is None:
-        return hidden_ND.new_ones(hidden_ND.shape[0], dtype=wide(hidden_ND))
-    checks.tokens("labels", labels_N, hidden_ND, unembedding_VD.shape[0], ignore)
-    return (labels_N != ignore).to(wide(hidden_ND))
+def _weights(
+    hidden_ND: Tensor, unembedding_VD: Tensor, labels_N: Tensor | None, weights_N: Tensor | None, ignore: int
+) -> Tensor:
+    found_N = hidden_ND.new_ones(hidden_ND.shape[0], dtype=wide(hidden_ND))
+    if labels_N is not None:
+        checks.tokens("labels", labels_N, hidden_ND, unembedding_VD.shape[0], ignore)
+        found_N = (labels_N != ignore).to(found_N.dtype)
+    if weights_N is None:
+        return found_N
+    if weights_N.shape != found_N.shape or not weights_N.is_floating_point():
+        got = f"{tuple(weights_N.shape)} of {weights_N.dtype}"
+        raise ValueError(f"weights: got {got}, expected {tuple(found_N.shape)} of floating point")
+    checks.same_device("weights", weights_N, hidden_ND)
+    _refuse_gradients(weights=weights_N)
+    return found_N * weights_N.to(found_N.dtype)
 
 
 def _shaped(temperature: float, cap: float | None, teacher_cap: float | None) -> None:
@@ -170,7 +183,7 @@ def _refuse_gradients(**tensors: Tensor) -> None:
     for name, tensor in tensors.items():
         if tensor.requires_grad and torch.is_grad_enabled():
             raise RuntimeError(
-                f"{name}: got a tensor that requires a gradient, expected a teacher that stands still"
+                f"{name}: got a tensor that requires a gradient, expected one that stands still"
             )
 
 

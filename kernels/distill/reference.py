@@ -19,6 +19,7 @@ def divergence(
     teacher_hidden_NE: Tensor,
     teacher_unembedding_VE: Tensor,
     labels_N: Tensor | None = None,
+    weights_N: Tensor | None = None,
     *,
     kind: str = "forward",
     beta: float = 0.5,
@@ -35,14 +36,17 @@ def divergence(
     log_q_NV = (logits(hidden_ND, unembedding_VD, cap) / temperature).log_softmax(-1)
     log_p_NV = (logits(teacher_hidden_NE, teacher_unembedding_VE, teacher_cap) / temperature).log_softmax(-1)
     log_p_NV = log_p_NV.detach()
+    weights_N = log_q_NV.new_ones(len(log_q_NV)) if weights_N is None else weights_N
     if labels_N is not None:
-        log_q_NV, log_p_NV = log_q_NV[labels_N != ignore], log_p_NV[labels_N != ignore]
+        kept_N = labels_N != ignore
+        log_q_NV, log_p_NV, weights_N = log_q_NV[kept_N], log_p_NV[kept_N], weights_N[kept_N]
     if kind == "forward":
-        return _kl(log_p_NV, log_q_NV)
+        return (weights_N * _kl_N(log_p_NV, log_q_NV)).sum()
     if kind == "reverse":
-        return _kl(log_q_NV, log_p_NV)
+        return (weights_N * _kl_N(log_q_NV, log_p_NV)).sum()
     log_m_NV = torch.logaddexp(log_p_NV + math.log(beta), log_q_NV + math.log(1 - beta))
-    return beta * _kl(log_p_NV, log_m_NV) + (1 - beta) * _kl(log_q_NV, log_m_NV)
+    mixed_N = beta * _kl_N(log_p_NV, log_m_NV) + (1 - beta) * _kl_N(log_q_NV, log_m_NV)
+    return (weights_N * mixed_N).sum()
 
 
 def convex(
@@ -68,6 +72,7 @@ def top_k(
     ids_NK: Tensor,
     log_probs_NK: Tensor,
     labels_N: Tensor | None = None,
+    weights_N: Tensor | None = None,
     *,
     temperature: float = 1.0,
     cap: float | None = None,
@@ -75,16 +80,18 @@ def top_k(
 ) -> Tensor:
     """KL(P‖Q) over the teacher's K most likely tokens and, as one class more, all the others."""
     log_q_NV = (logits(hidden_ND, unembedding_VD, cap) / temperature).log_softmax(-1)
+    weights_N = log_q_NV.new_ones(len(log_q_NV)) if weights_N is None else weights_N
     if labels_N is not None:
         kept_N = labels_N != ignore
         log_q_NV, ids_NK, log_probs_NK = log_q_NV[kept_N], ids_NK[kept_N], log_probs_NK[kept_N]
+        weights_N = weights_N[kept_N]
     rest_N = (1 - log_probs_NK.exp().sum(1)).clamp(min=0)
     log_q_rest_N = log_q_NV.scatter(1, ids_NK, -torch.inf).logsumexp(1)
-    total = _kl(log_probs_NK, log_q_NV.gather(1, ids_NK))
-    if ids_NK.shape[1] == log_q_NV.shape[1]:
-        return total
-    return total + (torch.xlogy(rest_N, rest_N) - rest_N * log_q_rest_N).sum()
+    found_N = _kl_N(log_probs_NK, log_q_NV.gather(1, ids_NK))
+    if ids_NK.shape[1] < log_q_NV.shape[1]:
+        found_N = found_N + torch.xlogy(rest_N, rest_N) - rest_N * log_q_rest_N
+    return (weights_N * found_N).sum()
 
 
-def _kl(log_p_NV: Tensor, log_q_NV: Tensor) -> Tensor:
-    return (log_p_NV.exp() * (log_p_NV - log_q_NV)).sum()
+def _kl_N(log_p_NV: Tensor, log_q_NV: Tensor) -> Tensor:
+    return (log_p_NV.exp() * (log_p_NV - log_q_NV)).sum(1)

@@ -41,6 +41,20 @@ def test_a_divergence_agrees_with_the_reference(kind: str, shape: dict[str, Any]
     assert_same(*ways, models[:2])
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_tokens_count_as_often_as_their_weights_say(labelled: bool):
+    *models, labels_N = drawn(60)
+    weights_N = torch.rand(60, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights_N[7:11] = 0
+    read = (labels_N if labelled else None, weights_N)
+    for kind in KINDS:
+        ways = (way(*models, *read, kind=kind) for way in (op.divergence, reference.divergence))
+        assert_same(*ways, tuple(models[:2]))
+    likeliest = targets.top_k(*models[2:], 5)
+    ways = (way(*models[:2], *likeliest, *read) for way in (op.top_k, reference.top_k))
+    assert_same(*ways, tuple(models[:2]))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_so_it_does_with_logits_of_ten_thousand(kind: str):
     models = drawn(scale=1e4)
@@ -211,6 +225,8 @@ def test_only_wanted_gradients_are_made():
             ValueError,
             {"teacher_unembedding_VE": torch.zeros(40, 9).double()},
         ),
+        (r"weights: got \(22,\) of torch.float64", ValueError, {"weights_N": torch.ones(22).double()}),
+        ("weights: got .* of torch.int64", ValueError, {"weights_N": torch.ones(23).long()}),
         (
             "teacher_hidden: got a tensor that requires a gradient",
             RuntimeError,
