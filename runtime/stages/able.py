@@ -19,7 +19,7 @@ def lacking(step: model.Step) -> Iterator[str]:
     match work:
         case model.CorpusWork(source=None):
             yield "a corpus without a source"
-        case model.TrainWork():
+        case model.TrainWork() | model.PruneWork():
             if work.open:
                 yield "a stage whose length only a run can tell"
         case model.EvalWork(benches=benches):

@@ -12,6 +12,7 @@ EDITIONS = {
     "init": 1,
     "load": 1,
     "train": 2,
+    "prune": 1,
     "eval": 2,
     "release": 2,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -62,6 +62,8 @@ class Loop:
     loss: Loss
     others: int = 0
     """Bytes of models that stand still beside the one that learns."""
+    before: Callable[[int], None] | None = None
+    """Told how many steps are done before a gate measures the model and the next step begins."""
     done: int = 0
     tail: list[float] = field(default_factory=list[float])
     beside: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
@@ -91,6 +93,8 @@ class Loop:
             fault_point("phase")
             self.room.say("phase", step=start, **_told(phase))
             for _ in range(start, end):
+                if self.before:
+                    self.before(self.done)
                 self.room.gate(self.done, self.model, self._save)
                 watch.saw(self._guarded(phase), phase, self._told())
                 self._rest()

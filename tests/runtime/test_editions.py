@@ -30,7 +30,14 @@ from lehr.runtime.stages.editions import EDITIONS
 from lehr.runtime.store.artifact import Store
 
 GOLDEN = Path(__file__).parent / "golden" / "editions.json"
-SMALL = SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
+SMALL = (
+    SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
+    + """\
+arch slim like small { ffn = 24 }
+prune pruned { from = last;  to = slim;  data = gold;  steps = 5;  batch = 256 tokens;  lr = 3e-3 }
+release narrower { model = pruned }
+"""
+)
 
 
 def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....compiler.plan.model import Phase, TrainWork
+from ....compiler.plan.model import Phase, TrainedWork
 from ..seeds import seed
 from .crew import Crew, CrewLost, Rows
 from .mixing import Mixture
@@ -56,7 +56,7 @@ class Feed:
 
     def __init__(
         self,
-        work: TrainWork,
+        work: TrainedWork,
         sets: Mapping[str, TokenSet],
         workers: int = 0,
         say: Callable[..., None] | None = None,
