@@ -1,7 +1,7 @@
 """Rows of logits to losses and gradients with plain torch operations, a few rows at a time.
 
 A block of rows stays in a core's second-level cache while a dozen operations pass over it, and needs no
-compiler: training starts at once.
+compiler: training starts at once.  No operation allocates a block: fresh memory costs more than the operation.
 
 R rows of a block, C of a chunk, V vocabulary, K targets of a row.
 """
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from .chunks import Part
 
-_BLOCK = 1 << 18
-"""Numbers of a block: 1 MB in fp32."""
+_CACHE = 3 << 17
+"""Numbers that a block and its scratch hold together, at most: 1.5 MB in fp32."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,60 +50,69 @@ def cross_entropy(z_CV: Tensor, targets: Targets, shape: Shape, wants: bool) -> 
     """Weighted cross-entropy of each row; the logits become its gradient where one is wanted."""
     losses_C = z_CV.new_empty(z_CV.shape[0])
     of_block = _with_remainder if targets.remainder else _all_entries
-    for rows in blocks(z_CV):
-        z_RV, slope_RV = soften(z_CV[rows], shape.cap, shape.temperature, wants)
-        losses_C[rows] = of_block(z_RV, targets.of(rows), shape.z_loss)
-        harden(z_RV, slope_RV, shape.temperature)
+    for rows, slopes in blocks(z_CV, int(wants and shape.cap is not None)):
+        losses_C[rows] = of_block(z_CV[rows], targets.of(rows), shape, *slopes)
     return losses_C, z_CV
 
 
 def log_probs(z_CV: Tensor, ids_C: Tensor, cap: float | None) -> Tensor:
-    """log softmax(z)[id] of each row."""
+    """log softmax(z)[id] of each row; the logits are scratch."""
     found_C = z_CV.new_empty(z_CV.shape[0])
-    for rows in blocks(z_CV):
-        z_RV, _ = soften(z_CV[rows], cap, 1.0, False)
-        found_C[rows] = z_RV.gather(1, ids_C[rows, None])[:, 0] - z_RV.logsumexp(1)
+    for rows, _ in blocks(z_CV):
+        z_RV = z_CV[rows]
+        lower(z_RV, squash(z_RV, cap))
+        picked_R = z_RV.gather(1, ids_C[rows, None])[:, 0]
+        found_C[rows] = picked_R - z_RV.exp_().sum(1).log_()
     return found_C
 
 
-def blocks(z_CV: Tensor) -> Iterator[slice]:
-    step = max(1, _BLOCK // z_CV.shape[1])
-    return (slice(start, start + step) for start in range(0, z_CV.shape[0], step))
+def blocks(z_CV: Tensor, rooms: int = 0, beside: int = 0) -> Iterator[tuple[slice, list[Tensor]]]:
+    """A few rows at a time, and as many tensors of their shape to write to; `beside` counts others in use."""
+    count, vocab = z_CV.shape
+    step = min(count, max(1, _CACHE // (vocab * (1 + rooms + beside))))
+    scratch = z_CV.new_empty((rooms, step, vocab))
+    for start in range(0, count, max(1, step)):
+        rows = slice(start, min(start + step, count))
+        yield rows, list(scratch[:, : rows.stop - start])
 
 
-def soften(z_RV: Tensor, cap: float | None, temperature: float, wants: bool) -> tuple[Tensor, Tensor | None]:
-    """In place: cap · tanh(z / cap) / temperature; beside it the cap's slope, where a gradient is wanted."""
-    slope_RV = None
-    if cap is not None:
-        z_RV.div_(cap).tanh_()
-        slope_RV = 1 - z_RV.square() if wants else None
-        z_RV.mul_(cap)
-    if temperature != 1.0:
-        z_RV.div_(temperature)
-    return z_RV, slope_RV
-
-
-def harden(gradient_RV: Tensor, slope_RV: Tensor | None, temperature: float) -> None:
-    """In place: from the gradient after `soften` to the one before it."""
-    if temperature != 1.0:
-        gradient_RV.div_(temperature)
+def squash(z_RV: Tensor, cap: float | None, slope_RV: Tensor | None = None) -> float:
+    """In place to tanh(z / cap), whose slope goes beside; returns what to multiply with to have capped logits."""
+    if cap is None:
+        return 1.0
+    z_RV.div_(cap).tanh_()
     if slope_RV is not None:
-        gradient_RV.mul_(slope_RV)
+        torch.addcmul(z_RV.new_ones(()), z_RV, z_RV, value=-1, out=slope_RV)
+    return cap
 
 
-def _all_entries(z_RV: Tensor, targets: Targets, z_loss: float) -> Tensor:
-    """Losses; the logits become w · ((1 + 2 · z_loss · log Σ) · softmax - shares)."""
+def lower(z_RV: Tensor, scale: float) -> Tensor:
+    """In place to scale · z less its maximum, which is returned [R, 1]; finite, even where all are -inf."""
+    top_R1 = z_RV.amax(1, keepdim=True).mul_(scale).clamp_(min=torch.finfo(z_RV.dtype).min)
+    torch.add(top_R1.neg(), z_RV, alpha=scale, out=z_RV)
+    return top_R1
+
+
+def _all_entries(z_RV: Tensor, targets: Targets, shape: Shape, slope_RV: Tensor | None = None) -> Tensor:
+    """Losses; the logits become w · ((1 + 2 · z_loss · log Σ) · softmax - shares), times the slope."""
     weights_R1 = targets.weights_N[:, None]
+    top_R1 = lower(z_RV, squash(z_RV, shape.cap, slope_RV) / shape.temperature)
     aimed_R1 = (targets.shares_NK * z_RV.gather(1, targets.ids_NK)).sum(1, keepdim=True)
-    top_R1 = z_RV.amax(1, keepdim=True)
-    sum_R1 = z_RV.sub_(top_R1).exp_().sum(1, keepdim=True)
-    log_sum_R1 = top_R1 + sum_R1.log()
-    z_RV.mul_(weights_R1 * (1 + 2 * z_loss * log_sum_R1) / sum_R1)
-    z_RV.scatter_add_(1, targets.ids_NK, -weights_R1 * targets.shares_NK)
-    return (weights_R1 * (log_sum_R1 - aimed_R1 + z_loss * log_sum_R1.square()))[:, 0]
+    sum_R1 = z_RV.exp_().sum(1, keepdim=True)
+    log_sum_R1 = sum_R1.log()
+    losses_R1, factor_R1 = log_sum_R1 - aimed_R1, weights_R1 / shape.temperature
+    by_entry_R1 = factor_R1 / sum_R1
+    if shape.z_loss:
+        log_z_R1 = top_R1 + log_sum_R1
+        losses_R1 += shape.z_loss * log_z_R1.square()
+        by_entry_R1 *= 1 + 2 * shape.z_loss * log_z_R1
+    z_RV.mul_(by_entry_R1).scatter_add_(1, targets.ids_NK, -factor_R1 * targets.shares_NK)
+    if slope_RV is not None:
+        z_RV.mul_(slope_RV)
+    return (weights_R1 * losses_R1)[:, 0]
 
 
-def _with_remainder(z_RV: Tensor, targets: Targets, _: float) -> Tensor:
+def _with_remainder(z_RV: Tensor, targets: Targets, shape: Shape, slope_RV: Tensor | None = None) -> Tensor:
     """Losses where all other entries are one class more, whose gradient falls to them by the model's own shares.
 
     With q the model's probabilities, p the shares, r the remainder: q - p for a target, and
@@ -111,16 +120,19 @@ def _with_remainder(z_RV: Tensor, targets: Targets, _: float) -> Tensor:
     so a small remainder is no difference of two large numbers.
     """
     weights_R1, ids_RK, shares_RK = targets.weights_N[:, None], targets.ids_NK, targets.shares_NK
-    picked_RK = z_RV.gather(1, ids_RK)
+    scale = squash(z_RV, shape.cap, slope_RV) / shape.temperature
+    picked_RK = z_RV.gather(1, ids_RK) * scale
     z_RV.scatter_(1, ids_RK, -torch.inf)
-    top_R1 = z_RV.amax(1, keepdim=True)
-    top_R1 = top_R1.where(top_R1 > -torch.inf, 0.0)
-    sum_R1 = z_RV.sub_(top_R1).exp_().sum(1, keepdim=True)
+    top_R1 = lower(z_RV, scale)
+    sum_R1 = z_RV.exp_().sum(1, keepdim=True)
     rest_R1 = top_R1 + sum_R1.log()
     log_sum_R1 = torch.cat([picked_RK, rest_R1], 1).logsumexp(1, keepdim=True)
     share_R1 = (1 - shares_RK.sum(1, keepdim=True)).clamp_(min=0).where(sum_R1 > 0, 0.0)
     log_q_RK, log_q_R1 = picked_RK - log_sum_R1, rest_R1 - log_sum_R1
-    z_RV.mul_(weights_R1 * (log_q_R1.exp() - share_R1) / sum_R1.where(sum_R1 > 0, 1.0))
-    z_RV.scatter_(1, ids_RK, weights_R1 * (log_q_RK.exp() - shares_RK))
+    factor_R1 = weights_R1 / shape.temperature
+    z_RV.mul_(factor_R1 * (log_q_R1.exp() - share_R1) / sum_R1.where(sum_R1 > 0, 1.0))
+    z_RV.scatter_(1, ids_RK, factor_R1 * (log_q_RK.exp() - shares_RK))
+    if slope_RV is not None:
+        z_RV.mul_(slope_RV)
     losses_R1 = (shares_RK * log_q_RK).sum(1, keepdim=True) + (share_R1 * log_q_R1).where(share_R1 > 0, 0.0)
     return -(weights_R1 * losses_R1)[:, 0]

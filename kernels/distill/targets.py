@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..cross_entropy import checks
 from ..cross_entropy.chunks import Products
-from ..cross_entropy.rows import blocks, soften
+from ..cross_entropy.rows import blocks, lower, squash
 
 
 @torch.no_grad()
@@ -36,9 +36,10 @@ def top_k(
     ids_NK = torch.empty(hidden_NE.shape[0], k, dtype=torch.int64, device=hidden_NE.device)
     log_probs_NK = torch.empty_like(ids_NK, dtype=products.wide)
     for part, z_CV in products.logits(hidden_NE):
-        for rows in blocks(z_CV):
-            z_RV, _ = soften(z_CV[rows], cap, temperature, False)
+        for rows, _ in blocks(z_CV):
+            z_RV = z_CV[rows]
+            lower(z_RV, squash(z_RV, cap) / temperature)
             best_RK, found_RK = z_RV.topk(k, 1)
             ids_NK[part][rows] = found_RK
-            log_probs_NK[part][rows] = best_RK - z_RV.logsumexp(1, keepdim=True)
+            log_probs_NK[part][rows] = best_RK - z_RV.exp_().sum(1, keepdim=True).log_()
     return ids_NK, log_probs_NK

@@ -34,6 +34,16 @@ def test_the_door_agrees_with_the_reference(tokens: int, kinds: dict[str, float]
     )
 
 
+@pytest.mark.parametrize("kinds", [{}, {"cap": 30.0}, {"z_loss": 1e-2}], ids=str)
+def test_so_it_does_with_logits_of_ten_thousand(kinds: dict[str, float]) -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(300)
+    wanted, ways = (hidden_ND, unembedding_VD), (cross_entropy, reference.cross_entropy)
+    ours, theirs = (way(hidden_ND * 1e4, unembedding_VD, labels_N, **kinds) for way in ways)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+    mine, others = (torch.autograd.grad(total, wanted) for total in (ours, theirs))
+    torch.testing.assert_close(mine, others, rtol=1e-9, atol=1e-12 * max(x.abs().max().item() for x in others))
+
+
 def test_ignored_tokens_have_no_gradient() -> None:
     hidden_ND, unembedding_VD, labels_N = drawn(12)
     (gradient_ND,) = torch.autograd.grad(cross_entropy(hidden_ND, unembedding_VD, labels_N), hidden_ND)
