@@ -3,10 +3,12 @@
 T positions, K channels of a head; M a tile of queries, N a tile of keys.  Scores are
 kept in base 2, so that softmax is one `exp2`: s2 = log2(e) · score, lse in base e.
 
-What a tile of queries may see is told by scalars: of the keys [low, high) that any of
-its queries sees, the tiles between `all_low` and `all_high` are seen by every one, and
-take no mask.  Documents come as each position's first and last+1 position, `first` and
-`end`, both growing along a row: so what lies outside a tile's documents is never read.
+The keys that a query sees are an interval, and so are the queries that see a key; both
+ends grow along a row.  So the first and the last position of a tile tell everything: of the
+keys [low, high) that any of its queries sees, the tiles between `all_low` and `all_high`
+are seen by every one and take no mask, and the mask of the others is two comparisons.
+Documents come as each position's first and last+1 position, `first` and `end`, and what
+lies outside a tile's documents is never read.
 
 Every output is written once, by one program, in one order: two runs agree to the bit.
 """
@@ -51,13 +53,13 @@ def forward(
     tile, row, head = _query_tile(heads, size, M)
     m0 = tile * M
     m_M = m0 + tl.arange(0, M)
-    if DOCUMENTS:
-        first_ptr += _offset(row, size)
-        end_ptr += _offset(row, size)
     q_MK = _load(q, row, head, m0, M, WIDTH, UPCAST)
     group = head // SHARE
-    first_M, end_M = _bounds(first_ptr, end_ptr, m_M, size, DOCUMENTS)
-    low, all_low, all_high, edges = _keys(first_ptr, end_ptr, m0, size, WINDOW, CAUSAL, DOCUMENTS, M, N)
+    last = tl.minimum(m0 + M, size) - 1
+    first_M, end_M = _keys(first_ptr, end_ptr, row, m_M, size, WINDOW, CAUSAL, DOCUMENTS)
+    low, all_high = _keys(first_ptr, end_ptr, row, m0, size, WINDOW, CAUSAL, DOCUMENTS)
+    all_low, high = _keys(first_ptr, end_ptr, row, last, size, WINDOW, CAUSAL, DOCUMENTS)
+    low, all_low, all_high, edges = _in_tiles(low, all_low, all_high, high, N)
     top_M = tl.full([M], _FLOOR, ACC)
     sum_M = tl.zeros([M], ACC)
     o_MK = tl.zeros([M, WIDTH], ACC)
@@ -71,9 +73,7 @@ def forward(
                 tl.dot(q_MK, tl.trans(k_NK), input_precision=PRECISION, out_dtype=ACC), SCALE, CAP
             )
             if MASK:
-                seen_MN = _seen(m_M[:, None], n_N[None, :], WINDOW, CAUSAL)
-                if DOCUMENTS or not CAUSAL:
-                    seen_MN &= (n_N[None, :] >= first_M[:, None]) & (n_N[None, :] < end_M[:, None])
+                seen_MN = (n_N[None, :] >= first_M[:, None]) & (n_N[None, :] < end_M[:, None])
                 s2_MN = tl.where(seen_MN, s2_MN, float("-inf"))
             new_M = tl.maximum(top_M, tl.max(s2_MN, 1))
             p_MN = tl.exp2(s2_MN - new_M[:, None])
@@ -140,15 +140,15 @@ def backward_queries(
     tile, row, head = _query_tile(heads, size, M)
     m0 = tile * M
     m_M = m0 + tl.arange(0, M)
-    if DOCUMENTS:
-        first_ptr += _offset(row, size)
-        end_ptr += _offset(row, size)
     q_MK = _load(q, row, head, m0, M, WIDTH, UPCAST)
     do_MK = _load(do, row, head, m0, M, WIDTH, UPCAST)
     group = head // SHARE
     lse2_M, delta_M = _row_facts(lse_ptr, delta_ptr, _offset(row * heads + head, size), m_M, size)
-    first_M, end_M = _bounds(first_ptr, end_ptr, m_M, size, DOCUMENTS)
-    low, all_low, all_high, edges = _keys(first_ptr, end_ptr, m0, size, WINDOW, CAUSAL, DOCUMENTS, M, N)
+    last = tl.minimum(m0 + M, size) - 1
+    first_M, end_M = _keys(first_ptr, end_ptr, row, m_M, size, WINDOW, CAUSAL, DOCUMENTS)
+    low, all_high = _keys(first_ptr, end_ptr, row, m0, size, WINDOW, CAUSAL, DOCUMENTS)
+    all_low, high = _keys(first_ptr, end_ptr, row, last, size, WINDOW, CAUSAL, DOCUMENTS)
+    low, all_low, all_high, edges = _in_tiles(low, all_low, all_high, high, N)
     dq_MK = tl.zeros([M, WIDTH], ACC)
     for MASK in tl.static_range(2):
         for at in tl.range(0, edges if MASK else (all_high - all_low) // N):
@@ -161,9 +161,7 @@ def backward_queries(
             )
             p_MN = tl.exp2(s2_MN - lse2_M[:, None])
             if MASK:
-                seen_MN = _seen(m_M[:, None], n_N[None, :], WINDOW, CAUSAL)
-                if DOCUMENTS or not CAUSAL:
-                    seen_MN &= (n_N[None, :] >= first_M[:, None]) & (n_N[None, :] < end_M[:, None])
+                seen_MN = (n_N[None, :] >= first_M[:, None]) & (n_N[None, :] < end_M[:, None])
                 p_MN = tl.where(seen_MN, p_MN, 0.0)
             dp_MN = tl.dot(do_MK, tl.trans(v_NK), input_precision=PRECISION, out_dtype=ACC)
             ds_MN = _through_cap(p_MN * (dp_MN - delta_M[:, None]), s2_MN, CAP)
@@ -197,8 +195,13 @@ def backward_keys(
     ACC: tl.constexpr,
     UPCAST: tl.constexpr,
     PRECISION: tl.constexpr,
+    KEYS: tl.constexpr,
+    VALUES: tl.constexpr,
 ):
-    """One tile of keys of one key-value head: its gradients, over the queries of all heads that share it."""
+    """One tile of keys of one key-value head: its gradients, over the queries of all heads that share it.
+
+    Both at once, or those of the keys or of the values alone, where the sums of both would not fit the registers.
+    """
     groups = heads // SHARE
     program = tl.program_id(0)
     n0 = program // (tl.num_programs(0) // tl.cdiv(size, N)) * N
@@ -206,13 +209,13 @@ def backward_keys(
     row = at // groups
     group = at % groups
     n_N = n0 + tl.arange(0, N)
-    if DOCUMENTS:
-        first_ptr += _offset(row, size)
-        end_ptr += _offset(row, size)
     k_NK = _load(k, row, group, n0, N, WIDTH, UPCAST)
     v_NK = _load(v, row, group, n0, N, WIDTH, UPCAST)
-    first_N, end_N = _bounds(first_ptr, end_ptr, n_N, size, DOCUMENTS)
-    low, all_low, all_high, edges = _queries(first_ptr, end_ptr, n0, size, WINDOW, CAUSAL, DOCUMENTS, M, N)
+    last = tl.minimum(n0 + N, size) - 1
+    first_N, end_N = _queries(first_ptr, end_ptr, row, n_N, size, WINDOW, CAUSAL, DOCUMENTS)
+    low, all_high = _queries(first_ptr, end_ptr, row, n0, size, WINDOW, CAUSAL, DOCUMENTS)
+    all_low, high = _queries(first_ptr, end_ptr, row, last, size, WINDOW, CAUSAL, DOCUMENTS)
+    low, all_low, all_high, edges = _in_tiles(low, all_low, all_high, high, M)
     lse_ptr += _offset(row * heads + group * SHARE, size)
     delta_ptr += _offset(row * heads + group * SHARE, size)
     dk_NK = tl.zeros([N, WIDTH], ACC)
@@ -231,16 +234,18 @@ def backward_keys(
             )
             p_NM = tl.exp2(s2_NM - lse2_M[None, :])
             if MASK:
-                seen_NM = _seen(m_M[None, :], n_N[:, None], WINDOW, CAUSAL)
-                if DOCUMENTS or not CAUSAL:
-                    seen_NM &= (m_M[None, :] >= first_N[:, None]) & (m_M[None, :] < end_N[:, None])
+                seen_NM = (m_M[None, :] >= first_N[:, None]) & (m_M[None, :] < end_N[:, None])
                 p_NM = tl.where(seen_NM, p_NM, 0.0)
-            dv_NK = tl.dot(p_NM.to(do_MK.dtype), do_MK, dv_NK, input_precision=PRECISION, out_dtype=ACC)
-            dp_NM = tl.dot(v_NK, tl.trans(do_MK), input_precision=PRECISION, out_dtype=ACC)
-            ds_NM = _through_cap(p_NM * (dp_NM - delta_M[None, :]), s2_NM, CAP)
-            dk_NK = tl.dot(ds_NM.to(q_MK.dtype), q_MK, dk_NK, input_precision=PRECISION, out_dtype=ACC)
-    _store(dk, dk_NK * SCALE, row, group, n0, N, WIDTH)
-    _store(dv, dv_NK, row, group, n0, N, WIDTH)
+            if VALUES:
+                dv_NK = tl.dot(p_NM.to(do_MK.dtype), do_MK, dv_NK, input_precision=PRECISION, out_dtype=ACC)
+            if KEYS:
+                dp_NM = tl.dot(v_NK, tl.trans(do_MK), input_precision=PRECISION, out_dtype=ACC)
+                ds_NM = _through_cap(p_NM * (dp_NM - delta_M[None, :]), s2_NM, CAP)
+                dk_NK = tl.dot(ds_NM.to(q_MK.dtype), q_MK, dk_NK, input_precision=PRECISION, out_dtype=ACC)
+    if KEYS:
+        _store(dk, dk_NK * SCALE, row, group, n0, N, WIDTH)
+    if VALUES:
+        _store(dv, dv_NK, row, group, n0, N, WIDTH)
 
 
 @triton.jit
@@ -266,54 +271,51 @@ def _offset(index, size):
 def _keys(
     first_ptr,
     end_ptr,
-    m0,
+    row,
+    m,
     size,
     WINDOW: tl.constexpr,
     CAUSAL: tl.constexpr,
     DOCUMENTS: tl.constexpr,
-    M: tl.constexpr,
-    N: tl.constexpr,
 ):
-    """Keys [low, high) that some query of a tile sees, and the tiles [all_low, all_high) that all of them see."""
-    last = tl.minimum(m0 + M, size) - 1
-    low, high, all_low, all_high = 0, size, 0, size
-    if DOCUMENTS:
-        low, all_low = tl.load(first_ptr + m0), tl.load(first_ptr + last)
-        high, all_high = tl.load(end_ptr + last), tl.load(end_ptr + m0)
+    """Keys [first, end) that a query at m sees; m is one position or many."""
+    first, end = _document(first_ptr, end_ptr, row, m, size, DOCUMENTS)
     if CAUSAL:
-        high = last + 1
-        all_high = m0 + 1
+        end = m + 1
     if WINDOW > 0:
-        low = tl.maximum(low, m0 - WINDOW + 1)
-        all_low = tl.maximum(all_low, last - WINDOW + 1)
-    return _in_tiles(low, all_low, all_high, high, N)
+        first = tl.maximum(first, m - WINDOW + 1)
+    return first, end
 
 
 @triton.jit
 def _queries(
     first_ptr,
     end_ptr,
-    n0,
+    row,
+    n,
     size,
     WINDOW: tl.constexpr,
     CAUSAL: tl.constexpr,
     DOCUMENTS: tl.constexpr,
-    M: tl.constexpr,
-    N: tl.constexpr,
 ):
-    """The same the other way round: queries that see a tile of keys."""
-    last = tl.minimum(n0 + N, size) - 1
-    low, high, all_low, all_high = 0, size, 0, size
-    if DOCUMENTS:
-        low, all_low = tl.load(first_ptr + n0), tl.load(first_ptr + last)
-        high, all_high = tl.load(end_ptr + last), tl.load(end_ptr + n0)
+    """The same the other way round: queries that see a key at n."""
+    first, end = _document(first_ptr, end_ptr, row, n, size, DOCUMENTS)
     if CAUSAL:
-        low = n0
-        all_low = last
+        first = n
     if WINDOW > 0:
-        high = tl.minimum(high, last + WINDOW)
-        all_high = tl.minimum(all_high, n0 + WINDOW)
-    return _in_tiles(low, all_low, all_high, high, M)
+        end = tl.minimum(end, n + WINDOW)
+    return first, end
+
+
+@triton.jit
+def _document(first_ptr, end_ptr, row, at, size, DOCUMENTS: tl.constexpr):
+    """Where the document of a position begins and ends; without documents, the row."""
+    if DOCUMENTS:
+        here = _offset(row, size) + at
+        return tl.load(first_ptr + here, mask=at < size, other=0), tl.load(
+            end_ptr + here, mask=at < size, other=0
+        )
+    return at * 0, at * 0 + size
 
 
 @triton.jit
@@ -333,26 +335,6 @@ def _place(at, low, all_low, all_high, MASK: tl.constexpr, STEP: tl.constexpr):
         left = tl.cdiv(all_low - low, STEP)
         return tl.where(at < left, low + at * STEP, all_high + (at - left) * STEP)
     return all_low + at * STEP
-
-
-@triton.jit
-def _seen(m, n, WINDOW: tl.constexpr, CAUSAL: tl.constexpr):
-    """Whether a query at m may look at a key at n, were all one document."""
-    if CAUSAL:
-        if WINDOW > 0:
-            return (n <= m) & (m - n < WINDOW)
-        return n <= m
-    return (n >= 0) & (m >= 0)
-
-
-@triton.jit
-def _bounds(first_ptr, end_ptr, x_X, size, DOCUMENTS: tl.constexpr):
-    """Where the document of each position begins and ends; without documents, the row."""
-    if DOCUMENTS:
-        return tl.load(first_ptr + x_X, mask=x_X < size, other=0), tl.load(
-            end_ptr + x_X, mask=x_X < size, other=0
-        )
-    return tl.zeros_like(x_X), tl.zeros_like(x_X) + size
 
 
 @triton.jit

@@ -16,7 +16,7 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 from .. import choose
 from . import kernel
 from .bands import Rule, wide
-from .tiles import Tile, tile
+from .tiles import Tile, sides, tile
 
 
 def forward(
@@ -56,11 +56,13 @@ def backward(
     constants = _constants(q, k, first, rule, shape)
     _run(kernel.backward_queries, q, shape.queries, q_, k_, v_, do_, *rest, dq_, *bounds, **constants)
 
-    shape = _tile("backward_keys", q)
-    q_, do_ = (_described(x, shape.queries) for x in (q, do))
-    k_, v_, dk_, dv_ = (_described(x, shape.keys) for x in (k, v, dk, dv))
-    constants = _constants(q, k, first, rule, shape)
-    _run(kernel.backward_keys, k, shape.keys, q_, k_, v_, do_, *rest, dk_, dv_, *bounds, **constants)
+    for side in sides(_width(q)):
+        shape = _tile(f"backward_{side}", q)
+        q_, do_ = (_described(x, shape.queries) for x in (q, do))
+        k_, v_, dk_, dv_ = (_described(x, shape.keys) for x in (k, v, dk, dv))
+        constants = _constants(q, k, first, rule, shape)
+        constants |= {"KEYS": side != "values", "VALUES": side != "keys"}
+        _run(kernel.backward_keys, k, shape.keys, q_, k_, v_, do_, *rest, dk_, dv_, *bounds, **constants)
     return dq, dk, dv
 
 

@@ -1,0 +1,28 @@
+"""The kernels compiled for sm_90, of which none needs to be there: a handful here, every one in `make proofs`."""
+
+import os
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+from hopper.cases import every_loss, of_attention
+from hopper.compiled import SHARED, Case, compiled
+
+WIDEST = of_attention(256, torch.float16, documents=True, window=1024, cap=50.0)
+SOME = [
+    *of_attention(128),
+    *(case for case in WIDEST if case.kernel == "backward_keys"),
+    *every_loss(),
+]
+"""The plainest of the size that most models have, and of the largest what takes most registers."""
+
+
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="compiles nothing")
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_a_kernel_fits_a_hopper(case: Case):
+    taken = compiled(case)
+    assert taken.stack == 0
+    assert taken.shared <= SHARED
+    assert (taken.wgmma > 0) == case.products
