@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import colour, find_specs, no_such, profile, settings
+from .options import colour, find_specs, formats, no_such, profile, settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -26,7 +26,7 @@ def _names() -> list[str]:
     from ..compiler.graph.blocks.calls import CALLS
     from ..compiler.tools.explain import pages
 
-    return [*KINDS, *CALLS, "profile", *pages(), *(name for name, _ in pages().values())]
+    return [*KINDS, *CALLS, "profile", "kernels", *pages(), *(name for name, _ in pages().values())]
 
 
 @click.command("explain", short_help="What is this?")
@@ -34,19 +34,28 @@ def _names() -> list[str]:
 @click.option(
     "--spec", metavar="SPEC", help="The spec in which a stage is looked for. Default: those in `specs/`."
 )
+@formats("text", "json")
 @settings
 @profile
 @colour
+@click.pass_context
 def verb(
-    words: tuple[str, ...], spec: str | None, settings: tuple[str, ...], profile: str, color: str
+    ctx: click.Context,
+    words: tuple[str, ...],
+    spec: str | None,
+    form: str,
+    settings: tuple[str, ...],
+    profile: str,
+    color: str,
 ) -> None:
-    """Explain a code, a block kind, a call, a quantity, or a stage of a spec.
+    """Explain a code, a block kind, a call, a quantity, a stage of a spec, or what serves the kernels here.
 
     \b
     lehr explain SCH101            a letter's page, by its code or its name
     lehr explain distill           a block kind: fields, kinds, defaults
     lehr explain 128k context      what a quantity comes to
     lehr explain long_context      a stage: every value, and where it comes from
+    lehr explain kernels           which implementation serves this machine, and why
     """
     from ..compiler.tools.explain import code, quantity
     from ..compiler.tools.manual import kind
@@ -54,6 +63,12 @@ def verb(
     what = " ".join(words)
     if not words:
         raise click.UsageError("say what: a code, a block kind, a quantity, or a stage")
+    if what == "kernels" and not spec:
+        from .show_kernels import show
+
+        ctx.exit(show(form, color))
+    if form == "json":
+        raise click.UsageError("only `lehr explain kernels` is told as json")
     page = None if spec else code(what) or kind(what) or quantity(what)
     if page is None and not _show_stages(what, spec, settings, profile):
         raise click.UsageError(_unknown(what, spec))
