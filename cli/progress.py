@@ -136,7 +136,7 @@ def summary(step: model.Step, facts: dict[str, Any]) -> str:
             return f"{digits(facts['vocab'])} entries" + (f"; bytes a token: {means}" if means else "")
         case model.TokenizeWork():
             return f"{digits(facts['train']['tokens'])} tokens, {digits(facts['heldout']['tokens'])} held out"
-        case model.InitWork():
+        case model.InitWork() | model.UpcycleWork():
             return f"{digits(facts['params'])} params"
         case model.TrainedWork():
             return f"{digits(facts['steps'])} steps, {digits(facts['tokens'])} tokens, {losses(facts)}"

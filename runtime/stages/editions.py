@@ -13,6 +13,7 @@ EDITIONS = {
     "load": 1,
     "train": 2,
     "prune": 1,
+    "upcycle": 1,
     "eval": 2,
     "release": 2,
 }

@@ -41,7 +41,9 @@ def test_so_it_does_with_logits_of_ten_thousand(kinds: dict[str, float]) -> None
     ours, theirs = (way(hidden_ND * 1e4, unembedding_VD, labels_N, **kinds) for way in ways)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
     mine, others = (torch.autograd.grad(total, wanted) for total in (ours, theirs))
-    torch.testing.assert_close(mine, others, rtol=1e-9, atol=1e-12 * max(x.abs().max().item() for x in others))
+    torch.testing.assert_close(
+        mine, others, rtol=1e-9, atol=1e-12 * max(x.abs().max().item() for x in others)
+    )
 
 
 def test_ignored_tokens_have_no_gradient() -> None:

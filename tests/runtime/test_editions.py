@@ -36,6 +36,9 @@ SMALL = (
 arch slim like small { ffn = 24 }
 prune pruned { from = last;  to = slim;  data = gold;  steps = 5;  batch = 256 tokens;  lr = 3e-3 }
 release narrower { model = pruned }
+arch mixture like small { experts { count = 3;  active = 2;  ffn = 24;  shared = 1 } }
+upcycle sparse { from = last;  to = mixture }
+release mixed { model = sparse }
 """
 )
 

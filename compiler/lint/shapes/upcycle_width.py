@@ -18,7 +18,7 @@ def upcycle_width(block: Upcycle, spec: Spec) -> Findings:
 
     ## What it finds
     An `upcycle` whose target has no experts, or differs from the dense model in more than its
-    feed-forward.
+    feed-forward, or in the feed-forward of layers that stay dense (`every`).
 
     ## Why it matters
     Only the feed-forward is copied into experts; attention, norms and embeddings are taken over as
@@ -44,7 +44,8 @@ def upcycle_width(block: Upcycle, spec: Spec) -> Findings:
         headline = f"`{target.address}` has no experts to make"
         yield finding(block.span("to"), headline, also=also, help=("give it `experts { … }`",))
         return
-    different = unlike(dense, shape(target), besides=_OWN)
+    stays = target.experts.every > 1
+    different = unlike(dense, shape(target), besides=_OWN[1:] if stays else _OWN)
     if different:
         headline = f"`{block.address}` cannot become `{target.address}`"
         yield finding(block.span("to"), headline, also=also, notes=different)

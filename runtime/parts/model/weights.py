@@ -8,7 +8,8 @@ never exists twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -39,7 +40,8 @@ def fill(model: Decoder, folder: Path, dtypes: tuple[str, ...] = FLOATS) -> None
     compare({name: tuple(place.shape) for name, place in places.items()}, held, folder, dtypes)
     for name, tensor in _tensors(held):
         if not tensor.isfinite().all():
-            raise _not_finite(folder, name, tensor)
+            bad = int((~tensor.isfinite()).sum())
+            raise not_finite(f"{folder}", name, f"{bad} of {tensor.numel()} numbers")
         places[name].copy_(tensor)
     if twin:
         _same(model, twin, folder)
@@ -103,6 +105,20 @@ def _tensors(held: Mapping[str, Held]) -> Iterator[tuple[str, Tensor]]:
                 yield name, file.get_tensor(name)
 
 
+@contextmanager
+def mapped(path: Path, model: str) -> Iterator[Callable[[str], Tensor]]:
+    """A file's tensors by name, mapped and not read; one that is not finite is a letter about `model`."""
+    with safe_open(path, "pt") as file:
+
+        def read(name: str) -> Tensor:
+            tensor = file.get_tensor(name)
+            if not tensor.isfinite().all():
+                raise not_finite(model, name)
+            return tensor
+
+        yield read
+
+
 def _same(model: Decoder, twin: Held, folder: Path) -> None:
     """A tied model's folder may hold the unembedding as well, if it is the embedding."""
     _, tensor = next(_tensors({"lm_head.weight": twin}))
@@ -112,11 +128,10 @@ def _same(model: Decoder, twin: Held, folder: Path) -> None:
         raise StageError("RUN109", "tensors-differ", headline, notes=(note,))
 
 
-def _not_finite(folder: Path, name: str, tensor: Tensor) -> StageError:
-    bad = int((~tensor.isfinite()).sum())
+def not_finite(model: str, name: str, bad: str = "numbers") -> StageError:
     return StageError(
         "RUN125",
         "weights-not-finite",
-        f"{folder}: `{name}` holds {bad} of {tensor.numel()} numbers that are not finite",
+        f"{model}: `{name}` holds {bad} that are not finite",
         help=("a model with such weights computes nothing; fetch or make it anew",),
     )
