@@ -63,16 +63,16 @@ class _Bytes(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         from fractions import Fraction
 
-        from ..compiler.units import Quantity, read
+        from ..compiler.units import KINDS, Quantity, read
 
         if isinstance(value, int):
             return value
         number = value.rstrip("kMGTPEiB ")
         try:
-            found = read(Fraction(number), value[len(number) :].strip(), "size")
+            found = read(Fraction(number), value[len(number) :].strip(), "")
         except (ValueError, ZeroDivisionError):
             found = None
-        if not isinstance(found, Quantity) or not found.dims or found.value < 1:
+        if not isinstance(found, Quantity) or found.dims != KINDS["bytes"].dims[0] or found.value < 1:
             self.fail(f"{value!r} is no size; write one such as 24GB", param, ctx)
         return int(found.value)
 
@@ -88,6 +88,12 @@ def means(verb: F) -> F:
     )(verb)
     return click.option(
         "--compile", is_flag=True, help="Send layers through torch.compile: slow to start, then faster."
+    )(verb)
+
+
+def quiet(verb: F) -> F:
+    return click.option(
+        "--quiet", "-q", is_flag=True, help="Say nothing on the way; results, warnings and letters stay."
     )(verb)
 
 

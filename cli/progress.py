@@ -16,15 +16,20 @@ from ..compiler.plan import model
 from ..compiler.units import digits
 
 VERB = 12  # columns of the verb, right-aligned as cargo has it
+_WELL = ("green", "cyan")
+"""Colours of what goes as it should; yellow and red do not."""
 
 
 class Screen:
-    """Shows events as they come: `with Screen(plan, colour=True) as screen: run(plan, say=screen)`."""
+    """Shows events as they come: `with Screen(plan, colour=True) as screen: run(plan, say=screen)`.
 
-    def __init__(self, plan: model.Plan, *, colour: bool) -> None:
-        self.plan, self.colour = plan, colour
+    A quiet one shows those alone that are not as they should be.
+    """
+
+    def __init__(self, plan: model.Plan, *, colour: bool, quiet: bool = False) -> None:
+        self.plan, self.colour, self.quiet = plan, colour, quiet
         self.wide = max(len(step.address) for step in plan.steps)
-        self.live = _Live() if sys.stderr.isatty() else None
+        self.live = _Live() if sys.stderr.isatty() and not quiet else None
         self.ran = 0
 
     def __enter__(self) -> Screen:
@@ -37,6 +42,8 @@ class Screen:
             self.live.clear()
 
     def line(self, verb: str, text: str, colour: str = "green") -> None:
+        if self.quiet and colour in _WELL:
+            return
         if self.live:
             self.live.clear()
         head = verb.rjust(VERB)

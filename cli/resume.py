@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ..compiler.plan.model import Plan
-from .options import colour, means
+from ..runtime.stages.means import Means
+from .options import colour, means, quiet
 from .run import THREADS, WORKERS, execute, saved_plan
 from .status import newest_run
 
@@ -25,6 +26,7 @@ from .status import newest_run
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
 @click.option("--workers", type=click.IntRange(min=0), default=0, help=WORKERS)
 @means
+@quiet
 @click.pass_context
 def verb(
     ctx: click.Context,
@@ -35,6 +37,7 @@ def verb(
     workers: int,
     compile: bool,
     memory: int | None,
+    quiet: bool,
 ) -> None:
     """Run on what stands in a run's folder, from the latest checkpoint that passes its checksum.
 
@@ -52,7 +55,8 @@ def verb(
         from ..runtime.engine.passing import let_through
 
         let_through(plan, root / plan.run, passed, why)
-    ctx.exit(execute(plan, color, threads, root, workers=workers, compile=compile, memory=memory))
+    means = Means(compile, memory)
+    ctx.exit(execute(plan, color, threads, root, workers=workers, means=means, quiet=quiet))
 
 
 def _said(words: tuple[str, ...], passes: bool) -> tuple[str | None, str]:

@@ -6,13 +6,27 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
 
 from ..compiler.plan.fingerprint import fingerprint
 from ..compiler.plan.model import Plan
-from .options import colour, means, profile, selection, settings, show_failure, spec_files, wants_colour
+from .options import (
+    colour,
+    means,
+    profile,
+    quiet,
+    selection,
+    settings,
+    show_failure,
+    spec_files,
+    wants_colour,
+)
+
+if TYPE_CHECKING:
+    from ..runtime.stages.means import Means
 
 WORKERS = "Processes that read data ahead of the training. Default: 0. No result depends on it."
 HELD = 6
@@ -28,6 +42,7 @@ THREADS = "Threads for torch. Default: OMP_NUM_THREADS, or one; other numbers ma
 @click.option("--threads", type=click.IntRange(min=1), help=THREADS)
 @click.option("--workers", type=click.IntRange(min=0), default=0, help=WORKERS)
 @means
+@quiet
 @click.option(
     "--force",
     multiple=True,
@@ -47,12 +62,14 @@ def verb(
     workers: int,
     compile: bool,
     memory: int | None,
+    quiet: bool,
     force: tuple[str, ...],
 ) -> None:
     """Run a spec, or a plan that `lehr plan -o` wrote.  What is done already is kept.
 
     With --select, the steps selected and all that they need.
     """
+    from ..runtime.stages.means import Means
     from .plan import one_spec, planned
     from .world import chosen, compare, only, refuse_what_moved, settled
 
@@ -67,7 +84,8 @@ def verb(
         plan = only(plan, chosen(plan, compare(plan), wanted, exclude))
     if plan is None:
         ctx.exit(1)
-    ctx.exit(execute(plan, color, threads, force=forced, workers=workers, compile=compile, memory=memory))
+    means = Means(compile, memory)
+    ctx.exit(execute(plan, color, threads, force=forced, workers=workers, means=means, quiet=quiet))
 
 
 def saved_plan(path: str) -> Plan:
@@ -98,8 +116,8 @@ def execute(
     root: Path = Path(),
     force: frozenset[str] = frozenset(),
     workers: int = 0,
-    compile: bool = False,
-    memory: int | None = None,
+    means: Means | None = None,
+    quiet: bool = False,
 ) -> int:
     """Run a plan below `root`, show it, and say what came of it; returns the exit code."""
     # A waiting thread spins briefly, then sleeps: spinning on starves a busy machine, not at all slows a quiet one.
@@ -112,12 +130,12 @@ def execute(
     from .world import compare
 
     began = time.monotonic()
-    with Screen(plan, colour=wants_colour(color, sys.stderr)) as screen:
+    with Screen(plan, colour=wants_colour(color, sys.stderr), quiet=quiet) as screen:
         try:
             kept = sum(decision.action == "keep" for decision in compare(plan, root))
             screen.line("Planning", f"{len(plan.steps)} steps, {kept} done before{' ' * 8}{plan.run}")
-            means, threads = Means(compile, memory), threads or default_threads()
-            run(plan, screen, root, threads, force, workers, folder_of(plan, root), means)
+            threads, store = threads or default_threads(), folder_of(plan, root)
+            run(plan, screen, root, threads, force, workers, store, means or Means())
         except LehrError as error:
             verb = "Held" if error.exit_code == HELD else "Stopped"
             screen.line(verb, f"{error.step or plan.run}", "red")

@@ -17,6 +17,7 @@ from ..errors import Held, Interrupted, LehrError, Refusal, StageError
 from ..stages.able import extras, lacking, unmeasured, unreleasable
 from ..stages.editions import EDITIONS
 from ..stages.outside import unasked, unlike
+from ..stages.trouble import is_out_of_memory
 from .ledger import State
 
 _LISTED = 8
@@ -156,9 +157,28 @@ def letter(error: BaseException, step: Step, run: Path, asked: signal.Signals | 
     found = _os_error(error)
     if found:
         return disk(found, run, step.address)
+    if is_out_of_memory(error):
+        return _exhausted(error, step)
     headline = f"`{step.address}` failed: {type(error).__name__}: {error}"
     notes = (f"the traceback is in {run / 'events.jsonl'}",)
     return StageError("RUN101", "stage-failed", headline, notes=notes, step=step.address)
+
+
+def _exhausted(error: BaseException, step: Step) -> StageError:
+    """Memory was refused outside a training step, which has a letter of its own."""
+    measures = isinstance(step.work, EvalWork)
+    return StageError(
+        "RUN130",
+        "out-of-memory",
+        f"`{step.address}` ran out of memory",
+        notes=(str(error).splitlines()[0],) if str(error) else (),
+        help=(
+            f"give `{step.address}` more memory, then `lehr resume`; what was finished is kept"
+            if not measures
+            else f"lower `context` in the benches of `{step.address}`, or give it more memory",
+        ),
+        step=step.address,
+    )
 
 
 def not_reproduced(step: Step, differing: Sequence[str], artifact: Path) -> StageError:

@@ -8,6 +8,7 @@ has altogether, never of what happens to be free, so that it is the same every t
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -21,10 +22,12 @@ _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def device_bytes(device: torch.device) -> int:
-    """What a device has altogether; on a CPU what the machine or the control group lets a process have."""
+    """What a device has altogether; on a CPU what the machine, the control group and limits let a process have."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [resource.getrlimit(one)[0] for one in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    whole = min([whole, *(limit for limit in limits if limit != resource.RLIM_INFINITY)])
     try:
         return min(whole, int(_CGROUP.read_text()))
     except (OSError, ValueError):

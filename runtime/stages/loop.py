@@ -117,10 +117,7 @@ class Loop:
         except (MemoryError, RuntimeError) as error:
             if not trouble.is_out_of_memory(error):
                 raise
-            rows = self.passes.rows.get(phase.context)
-            raise trouble.out_of_memory(
-                self._place(), phase, rows, self.passes.room, self.model.recompute
-            ) from error
+            raise trouble.out_of_memory(self._place(), phase, self.passes) from error
 
     def _advance(self, phase: Phase) -> float:
         set_rate(self.optimizer, rate(self.work.lr, self.done))

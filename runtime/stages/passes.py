@@ -54,16 +54,22 @@ class Passes:
             self.model.recompute = state["recompute"]
 
     @property
+    def memory(self) -> int:
+        """Bytes that the device is taken to have."""
+        return self.means.memory or device_bytes(self.device)
+
+    @property
     def room(self) -> int:
         """Bytes that one pass may keep."""
         state = _STATE * sum(parameter.numel() for parameter in self.model.parameters())
-        return budget(self.means.memory or device_bytes(self.device), state + self.others)
+        return budget(self.memory, state + self.others)
 
     def prepare(self, batch: Batch, phase: Phase) -> None:
         """Choose how many sequences go at once: what the first of them keeps is counted."""
         if phase.context in self.rows:
             return
-        first = next(batch.split(1))
+        # Copied, for a view of the batch would count as the whole of it.
+        first = next(batch.split(1)).to(self.device, copy=True)
         each = self._kept(first, phase)
         if each > self.room and not self.model.recompute:
             self.model.recompute = True

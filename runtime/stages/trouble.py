@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from ...compiler.plan.model import Phase, Step, TrainedWork
 from ..errors import StageError
+
+if TYPE_CHECKING:
+    from .passes import Passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +81,32 @@ def spiked(at: Place, norm: float, skip: float, times: int) -> StageError:
     )
 
 
-def out_of_memory(at: Place, phase: Phase, rows: int | None, room: int, recompute: bool) -> StageError:
-    name, mib = at.step.address, room / 2**20
+def out_of_memory(at: Place, phase: Phase, passes: Passes) -> StageError:
+    """Fewer sequences at once, where that is to be had: half of the memory that was not there is the next to try."""
+    name, rows = at.step.address, passes.rows.get(phase.context)
     pass_of = f"{rows} sequence{'' if rows == 1 else 's'}" if rows else "one sequence"
-    smaller = rows is None or rows > 1 or not recompute
+    smaller = rows is None or rows > 1 or not passes.model.recompute
     return StageError(
         "RUN130",
         "out-of-memory",
         f"`{name}` ran out of memory at step {at.done + 1}, at a context of {phase.context}",
         notes=(
             f"{pass_of} of {phase.context} tokens went through the model at once, which was allowed "
-            f"{mib:,.0f} MiB for it",
+            f"{_size(passes.room)} of {_size(passes.memory)} for it",
             *at.notes(),
         ),
         help=(
-            "`lehr resume --memory SIZE` with less than the device has sends fewer sequences through at once"
+            f"`lehr resume --memory {_size(passes.memory // 2)}` sends fewer sequences through at once"
             if smaller
             else f"one sequence does not fit: lower `context`, or the layers or the width of the model of `{name}`",
         ),
         step=name,
     )
+
+
+def _size(count: int) -> str:
+    """Bytes as `--memory` takes them."""
+    return f"{count / 1e9:.1f}GB".replace(".0", "") if count >= 1e9 else f"{count / 1e6:.0f}MB"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

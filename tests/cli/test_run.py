@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pipelines import PLACES, SPEC, before_training, command, entries, events, go, moment, weights
+
+from lehr.cli.door import lehr
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,19 @@ def test_a_second_run_does_nothing_and_says_so(done: Path):
     assert "nothing to do; all 11 steps were done" in found.stderr
     assert found.stdout == ""
     assert go(done, "plan", "tiny.lehr", "--exit-code").returncode == 0
+
+
+def test_a_quiet_run_says_only_what_it_came_to(done: Path, tmp_path: Path):
+    shutil.copytree(done, tmp_path / "copy")
+    found = go(tmp_path / "copy", "run", "tiny.lehr", "--quiet", "--set", "last.lr=1e-4")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "answers, exact" in found.stdout
+
+
+@pytest.mark.parametrize("size", ["24", "24gb", "x", "3h", "5%", "1/0GB", "-1GB"])
+def test_what_is_no_size_of_memory_is_a_fault_of_the_command(tmp_path: Path, size: str):
+    found = CliRunner().invoke(lehr, ["resume", str(tmp_path), "--memory", size])
+    assert (found.exit_code, "is no size; write one such as 24GB" in found.output) == (2, True)
 
 
 def test_a_comment_changes_nothing(done: Path, tmp_path: Path):
@@ -245,6 +261,36 @@ def test_a_limit_on_file_sizes_is_a_letter_too(ahead: Path):
     assert found.returncode == 5, found.stderr
     assert "RUN111" in found.stderr
     assert "file too large" in found.stderr
+
+
+def test_memory_that_is_not_there_is_a_letter_and_what_it_says_helps(done: Path, tmp_path: Path):
+    """The kernel refuses memory for real; the letter's own command goes on under the same limit."""
+    folder = tmp_path / "copy"
+    shutil.copytree(done, folder)
+    limit = 800 << 20
+
+    def limited(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "lehr.cli", *arguments],
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    wide = ("--set", "last.batch=131_072 tokens", "--set", "last.steps=1")
+    found = limited("run", "tiny.lehr", *wide, "--memory", "1GB")
+    assert found.returncode == 5, found.stderr
+    assert "error[RUN130]: `last` ran out of memory at step 1, at a context of 64" in found.stderr
+    assert "2048 sequences of 64 tokens went through the model at once" in found.stderr
+    assert "`lehr resume --memory 500MB` sends fewer sequences through at once" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert entries(folder)["grown"] == entries(done)["grown"]
+    found = limited("resume", "--memory", "500MB", "--quiet")
+    assert found.returncode == 0, found.stderr
+    assert entries(folder)["last"]["facts"]["tokens"] == 131_072
 
 
 def test_status_reads_a_copied_folder_without_torch(done: Path, tmp_path: Path):

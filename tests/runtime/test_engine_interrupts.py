@@ -107,6 +107,19 @@ def test_an_unforeseen_failure_is_a_letter_with_its_traceback_in_the_events(
     go_on(tmp_path, monkeypatch)
 
 
+def test_memory_that_any_step_is_refused_is_a_letter_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    without_torch(monkeypatch, tokenizer=failing(MemoryError("malloc of 9 bytes failed")))
+    with pytest.raises(StageError) as failed:
+        walk.run(PLAN, root=tmp_path)
+    letter = failed.value
+    assert (letter.code, letter.name, letter.step) == ("RUN130", "out-of-memory", "words")
+    assert letter.notes == ("malloc of 9 bytes failed",)
+    assert letter.help == ("give `words` more memory, then `lehr resume`; what was finished is kept",)
+    go_on(tmp_path, monkeypatch)
+
+
 def test_a_letter_of_a_stage_is_passed_on_with_the_step_it_is_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

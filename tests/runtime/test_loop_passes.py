@@ -13,6 +13,7 @@ from lehr.runtime.parts.loss.next_token import next_token
 from lehr.runtime.parts.memory import kept_bytes, rows_at_once
 from lehr.runtime.parts.model.decoder import Decoder
 from lehr.runtime.parts.model.initial import initialise
+from lehr.runtime.stages import passes as choosing
 from lehr.runtime.stages.means import Means
 from lehr.runtime.stages.passes import Passes
 
@@ -166,7 +167,7 @@ def test_less_memory_makes_smaller_passes_and_then_computes_layers_anew() -> Non
         return passes.rows[PHASE.context], model.recompute
 
     model = model_of(DENSE, torch.float32)
-    first = Batch(*(t[:1] for t in (batch().tokens_BT, batch().labels_BT, batch().documents_BT)))
+    first = Batch(*(t[:1].clone() for t in (batch().tokens_BT, batch().labels_BT, batch().documents_BT)))
     one = kept_bytes(lambda: next_token(model, first, PHASE), model.parameters())
     state = 24 * model.params
     assert chosen(1 << 40) == (6, False)
@@ -175,6 +176,18 @@ def test_less_memory_makes_smaller_passes_and_then_computes_layers_anew() -> Non
     rows, recompute = chosen(state + one)
     assert recompute
     assert rows >= 1
+
+
+def test_what_one_sequence_keeps_is_counted_alike_in_a_batch_of_any_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(choosing, "rows_at_once", lambda sequences, each, room: counted.append(each) or 1)
+    for times in (1, 500):
+        one = batch()
+        many = Batch(*(part.repeat(times, 1) for part in (one.tokens_BT, one.labels_BT, one.documents_BT)))
+        Passes(model_of(DENSE), next_token, "fp32", Means()).prepare(many, PHASE)
+    assert counted[0] == counted[1]
 
 
 def test_the_same_machine_gives_the_same_choice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,8 +40,8 @@ class Batch:
         for parts in zip(*(tensor.split(rows) for tensor in self._tensors()), strict=True):
             yield Batch(*parts[:3], beside=parts[3:])
 
-    def to(self, device: torch.device) -> Batch:
-        tokens, labels, documents, *beside = (tensor.to(device) for tensor in self._tensors())
+    def to(self, device: torch.device, copy: bool = False) -> Batch:
+        tokens, labels, documents, *beside = (tensor.to(device, copy=copy) for tensor in self._tensors())
         return Batch(tokens, labels, documents, tuple(beside))
 
     def _tensors(self) -> tuple[Tensor, ...]:
