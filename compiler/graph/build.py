@@ -260,7 +260,7 @@ class Builder:
             self.blocks[address] = made
             del self._busy[key]
             if made and required:  # a gate may read the block that it stands in
-                self.blocks[address] = made.model_copy(update={"gates": self._gates(made, required)})
+                self.blocks[address] = made.replaced(gates=self._gates(made, required))
         return self.blocks[address]
 
     def _build(self, statement: ast.Block, scope: Scope, address: str) -> tuple[Block | None, Body]:
@@ -284,8 +284,7 @@ class Builder:
         shares = filler.shares(schema.any_field, own)
         if shares is None:
             return None, required
-        filled = {**extra, "shares": shares[0], "spans": shares[1], "header": header}
-        return schema.model_validate(filled), required
+        return schema(**extra, shares=shares[0], spans=shares[1], header=header), required
 
     def _gates(self, block: Block, required: Body) -> tuple[Gate, ...]:
         if block.kind not in (*MODELS, "reward"):

@@ -11,14 +11,12 @@ from functools import cache
 from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-
 from ..diagnostics.diagnostic import Label
 from ..front import ast
 from ..text import Span
 from ..units import Quantity
 from .evaluate import Evaluator, World
+from .field import Field
 from .letters import letter, unknown
 from .names import Scope
 from .schema import TEXTS, Block, Holds, Schema
@@ -73,7 +71,7 @@ class Filler:
                 values[info.alias or name.text] = _typed(value, info)
                 if isinstance(statement, ast.Field) and statement.note:
                     remarks[name.text] = statement.note
-        missing = [name for name, (info, _) in fields.items() if info.is_required() and name not in seen]
+        missing = [name for name, (info, _) in fields.items() if info.is_required and name not in seen]
         if missing and may_miss:
             listed = " and ".join(f"`{name}`" for name in missing)
             help = tuple(f"`{name}`: {fields[name][0].description}" for name in missing[:2])
@@ -82,7 +80,9 @@ class Filler:
             return None
         if within:
             values["steps"] = tuple(steps)
-        return self._validated(schema, {**values, "spans": spans, "remarks": remarks, "header": header})
+        if not self._within_bounds(schema, values, spans):
+            return None
+        return schema(**values, spans=spans, remarks=remarks, header=header)
 
     def shares(self, holds: Holds, body: Body) -> tuple[dict[str, Timeline], dict[str, Span]] | None:
         """A block whose field names are names of the spec: a mix and its corpora."""
@@ -185,16 +185,15 @@ class Filler:
         made = Filler(self.world, name.text).fill(schema, parts, name.span, {})
         return HOLE if made is None else made
 
-    def _validated(self, schema: type[Schema], values: dict[str, Any]) -> Schema | None:
-        try:
-            return schema.model_validate(values)
-        except ValidationError as error:
-            for fault in error.errors():
-                name = str(fault["loc"][0]) if fault["loc"] else ""
-                span = values["spans"].get(name, values["header"])
-                said = fault["msg"][:1].lower() + fault["msg"][1:]
-                self.world.letters.append(letter("UNI107", f"`{name}` of `{self.title}`: {said}", span))
-            return None
+    def _within_bounds(self, schema: type[Schema], values: dict[str, Any], spans: dict[str, Span]) -> bool:
+        whole = True
+        for name, (info, _) in schema.fields().items():
+            fault = info.fault(values.get(info.alias or name))
+            if fault:
+                headline = f"`{name}` of `{self.title}` {fault}"
+                self.world.letters.append(letter("UNI107", headline, spans[name]))
+                whole = False
+        return whole
 
 
 def _body_of(statement: Any) -> tuple[ast.Statement, ...]:
@@ -208,7 +207,7 @@ def _types(annotation: Any) -> tuple[Any, ...]:
     return (annotation, *(part for one in inner for part in _types(one)))
 
 
-def _typed(value: Any, info: FieldInfo) -> Any:
+def _typed(value: Any, info: Field) -> Any:
     """A fitted quantity as the schema's own type: an int, a fraction, or the quantity with its dimensions."""
     if isinstance(value, tuple):
         return tuple(_typed(item, info) for item in cast("tuple[Any, ...]", value))
@@ -217,7 +216,7 @@ def _typed(value: Any, info: FieldInfo) -> Any:
     return int(value.value) if int in _types(info.annotation) else value.value
 
 
-def _schema_of(info: FieldInfo) -> type[Schema]:
+def _schema_of(info: Field) -> type[Schema]:
     """The schema of a field that is a block."""
     return next(
         part for part in _types(info.annotation) if isinstance(part, type) and issubclass(part, Schema)

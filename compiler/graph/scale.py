@@ -18,7 +18,7 @@ from .blocks.trained import Trained
 from .derive import Derived
 from .phases import Course
 from .profile import Scale
-from .schema import Block, Holds, Schema
+from .schema import Block, Holds, Schema, holding
 from .tracks import Scaling
 from .values import Interval, Leg, Timeline
 
@@ -49,12 +49,10 @@ class Scaler:
             replace(gate, at=fields.point(gate.at)) if isinstance(gate.at, Quantity) else gate
             for gate in block.gates
         )
-        scaled = fields.of(block).model_copy(update={"gates": gates})
+        scaled = fields.of(block).replaced(gates=gates)
         if isinstance(block, Mix):
             points = _Fields(self, None)
-            scaled = block.model_copy(
-                update={"shares": {k: points.legs(line) for k, line in block.shares.items()}}
-            )
+            scaled = block.replaced(shares={k: points.legs(line) for k, line in block.shares.items()})
         return cast("Block", scaled)
 
     def factor(self, kind: str) -> Fraction:
@@ -79,14 +77,14 @@ class _Fields:
     def of(self, schema: Schema) -> Schema:
         update: dict[str, Any] = {}
         changes: dict[str, tuple[str, ...]] = {}
-        for name, info in type(schema).model_fields.items():
-            holds = next((part for part in info.metadata if isinstance(part, Holds)), None)
+        for name, info in type(schema).attributes.items():
+            holds = holding(info)
             old = getattr(schema, name)
             new = self._value(old, holds) if holds or name == "steps" else old
             if new is not old and new != old:
                 update[name] = new
                 changes[info.alias or name] = (self._told(holds),)
-        return schema.model_copy(update={**update, "changes": changes}) if update else schema
+        return schema.replaced(**update, changes=changes) if update else schema
 
     def _told(self, holds: Holds | None) -> str:
         scale = self.scaler.scales.get(_scaled_kind(holds.kind)) if holds else None

@@ -1,22 +1,18 @@
 """How a block kind says what it holds: the base of every schema under `blocks/`.
 
-A schema is a pydantic model whose fields carry a `Holds`: the kind of quantity,
+A schema is a class whose fields carry a `Holds`: the kind of quantity,
 the kinds of block it may name, the words it knows.  `build` fills schemas from
 the tree by reading these; manuals, completion and diagnostics read them too.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, cast
-
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Self, cast, get_origin
 
 from ..text import Span
-from ..units import Quantity
-from .values import Gate, Interval, Pick, Portion, Ref, Timeline, scores
+from .field import REQUIRED, Field, field
+from .values import Gate, Pick, Portion, Ref, scores
 
 TRAINED = ("train", "distill", "prune", "sft", "dpo", "rl")
 """Block kinds that train a model and hand it on."""
@@ -70,48 +66,64 @@ def _with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
-def _as_it_is(cls: type, _source: object, _handler: object) -> dict[str, object]:
-    return {"type": "is-instance", "cls": cls}
-
-
-for _made in (Span, Quantity, Gate, Interval, Pick, Portion, Ref, Timeline):
-    # Whoever made such a value has checked it.  Without this, pydantic writes a validator for every field of
-    # every dataclass in every schema, which was a third of the time of a check.
-    setattr(_made, "__get_pydantic_core_schema__", classmethod(_as_it_is))  # noqa: B010
-
 _ABOUT = frozenset({"spans", "remarks", "changes", "header", "address", "doc", "gates"})
 
 
-class Schema(BaseModel):
-    """A block or call with everything in it evaluated."""
+class Schema:
+    """A block or call with everything in it evaluated.  It never changes: `replaced` makes another."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True, defer_build=True
-    )
+    attributes: ClassVar[dict[str, Field]] = {}
+    """Every field, by the name of its attribute, those of the bases first."""
 
-    spans: dict[str, Span] = Field(default_factory=dict, exclude=True, repr=False)
-    remarks: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False)
+    spans: dict[str, Span] = field(factory=dict)
+    remarks: dict[str, str] = field(factory=dict)
     """The comment beside a field, such as `assumed: the paper gives shares, not sizes`."""
-    changes: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude=True, repr=False)
+    changes: dict[str, tuple[str, ...]] = field(factory=dict)
     """What a profile made of a field's written value, in words and in order."""
-    header: Span = Field(exclude=True, repr=False)
+    header: Span = field()
+
+    def __init__(self, **values: Any) -> None:
+        for name, one in self.attributes.items():
+            key = one.alias if one.alias in values else name
+            self.__dict__[name] = values.pop(key) if key in values else one.begin()
+            if self.__dict__[name] is REQUIRED:
+                raise TypeError(f"{type(self).__name__} needs {name}")
+        if values:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+
+    def __init_subclass__(cls) -> None:
+        bases = [base for base in reversed(cls.__mro__[1:]) if issubclass(base, Schema)]
+        inherited = {name: one for base in bases for name, one in base.attributes.items()}
+        cls.attributes = {**inherited, **_declared(cls)}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} cannot be set: a schema never changes")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.contents())
+        return f"{type(self).__name__}({told})"
+
+    def replaced(self, **values: Any) -> Self:
+        """The same with other values in some attributes."""
+        return type(self)(**{**self.__dict__, **values})
 
     @classmethod
     @cache
-    def fields(cls) -> dict[str, tuple[FieldInfo, Holds]]:
+    def fields(cls) -> dict[str, tuple[Field, Holds]]:
         """The fields a spec may write, by the name it writes, with what each holds."""
-        found: dict[str, tuple[FieldInfo, Holds]] = {}
-        for name, info in cls.model_fields.items():
-            holds = next((part for part in info.metadata if isinstance(part, Holds)), None)
-            if holds:
-                found[info.alias or name] = (info, holds)
-        return found
+        held = [(one.alias or name, one, holding(one)) for name, one in cls.attributes.items()]
+        return {name: (one, holds) for name, one, holds in held if holds}
 
     @classmethod
     @cache
     def contents(cls) -> tuple[str, ...]:
         """The attributes that hold what the spec says; not those about how it says it."""
-        return tuple(name for name in cls.model_fields if name not in _ABOUT)
+        return tuple(name for name in cls.attributes if name not in _ABOUT)
 
     def value(self, field: str) -> Any:
         """What a field came to, by the name that a spec writes."""
@@ -121,11 +133,32 @@ class Schema(BaseModel):
     @cache
     def _attributes(cls) -> dict[str, str]:
         """The attribute of each field; they differ where a field is called like a word of Python."""
-        return {info.alias or name: name for name, info in cls.model_fields.items()}
+        return {one.alias or name: name for name, one in cls.attributes.items()}
 
     def span(self, field: str) -> Span:
         """Where a field's value stands, or the block's header where it was left out."""
         return self.spans.get(field, self.header)
+
+
+def _declared(schema: type[Schema]) -> dict[str, Field]:
+    """The fields that a class adds to those of its bases."""
+    found: dict[str, Field] = {}
+    for name, annotation in get_annotations(schema).items():
+        one = schema.__dict__.get(name)
+        if isinstance(one, Field):
+            is_marked = get_origin(annotation) is Annotated
+            one.annotation = annotation.__origin__ if is_marked else annotation
+            one.marks = annotation.__metadata__ if is_marked else ()
+            found[name] = one
+    return found
+
+
+Schema.attributes.update(_declared(Schema))
+
+
+def holding(one: Field) -> Holds | None:
+    """What a field holds, if a spec may write it."""
+    return next((mark for mark in one.marks if isinstance(mark, Holds)), None)
 
 
 class Block(Schema):
@@ -137,9 +170,9 @@ class Block(Schema):
     steps_within: ClassVar[dict[str, type[Schema]]] = {}
     """Nested blocks that may stand in any number and whose order counts, as in `curate`."""
 
-    address: str
-    doc: str = ""
-    gates: tuple[Gate, ...] = Field(default=(), repr=False)
+    address: str = field()
+    doc: str = field("")
+    gates: tuple[Gate, ...] = field(())
 
     @property
     def ref(self) -> Ref:

@@ -9,10 +9,10 @@ from inspect import cleandoc
 from typing import Any, cast, get_args
 
 from jinja2 import Environment, StrictUndefined
-from pydantic.fields import FieldInfo
 
 from ..graph.blocks import KINDS
 from ..graph.blocks.calls import CALLS
+from ..graph.field import Field
 from ..graph.schema import Block, Holds, Schema
 from ..units import Quantity, show
 
@@ -108,20 +108,20 @@ def _kind(name: str, schema: type[Schema]) -> _Kind:
     return _Kind(name, cleandoc(schema.__doc__ or ""), rows, nested)
 
 
-def schemas(info: FieldInfo) -> list[type[Schema]]:
+def schemas(info: Field) -> list[type[Schema]]:
     """The schemas that a field may hold."""
     parts: tuple[Any, ...] = (info.annotation, *get_args(info.annotation))
     return [part for part in parts if isinstance(part, type) and issubclass(part, Schema)]
 
 
-def _row(name: str, info: FieldInfo, holds: Holds) -> _Row:
+def _row(name: str, info: Field, holds: Holds) -> _Row:
     moving = ", may move" if holds.moves else ""
-    return _Row(name, holds.describe().replace("|", "\\|") + moving, _default(info), info.description or "")
+    return _Row(name, holds.describe().replace("|", "\\|") + moving, _default(info), info.description)
 
 
-def _default(info: FieldInfo) -> str:
+def _default(info: Field) -> str:
     value = info.default
-    if info.is_required():
+    if info.is_required:
         return "required"
     if value is None or value == "":
         return ""

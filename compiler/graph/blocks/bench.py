@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 from .calls import ExactMatch, Harness, MultipleChoice, Needle, Perplexity, Preference
 
@@ -16,8 +15,8 @@ class Bench(Block):
     suite: Annotated[
         Perplexity | ExactMatch | MultipleChoice | Needle | Preference | Harness,
         Holds(calls=("perplexity", "exact_match", "multiple_choice", "needle", "preference", "harness")),
-    ] = Field(description="What is measured.")
-    context: Annotated[int | None, Holds(kind="context")] = Field(
+    ] = field(description="What is measured.")
+    context: Annotated[int | None, Holds(kind="context")] = field(
         None,
         description="Tokens per sequence at most. Default: the longest context of the spec.",
     )

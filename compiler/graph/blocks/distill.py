@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import MODELS, TEXTS, Holds
 from ..values import Pick, Ref, Timeline
 from .calls import Convex, Distribution, OnPolicy, TopK
@@ -15,16 +14,16 @@ class Distill(Trained):
 
     kind: ClassVar[str] = "distill"
 
-    teacher: Annotated[Ref | Pick, Holds(refers=MODELS)] = Field(
+    teacher: Annotated[Ref | Pick, Holds(refers=MODELS)] = field(
         description="The model that is imitated; frozen."
     )
-    target: Annotated[Convex | Distribution | TopK, Holds(calls=("convex", "distribution", "top_k"))] = Field(
+    target: Annotated[Convex | Distribution | TopK, Holds(calls=("convex", "distribution", "top_k"))] = field(
         description="What is learnt of the teacher's prediction."
     )
     data: Annotated[Timeline | OnPolicy, Holds(refers=("mix", *TEXTS), moves=True, calls=("on_policy",))] = (
-        Field(description="A mix, a corpus, or the student's own answers: `on_policy(prompts)`.")
+        field(description="A mix, a corpus, or the student's own answers: `on_policy(prompts)`.")
     )
-    cache: Annotated[bool, Holds(truth=True)] = Field(
+    cache: Annotated[bool, Holds(truth=True)] = field(
         False, description="Compute the teacher's targets once and keep them as an artifact."
     )
 

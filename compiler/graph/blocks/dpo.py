@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import MODELS, Holds, Schema
 from ..values import Pick, Ref, Timeline
 from .trained import Trained
@@ -13,14 +12,14 @@ from .trained import Trained
 class MergeBack(Schema):
     """The online merging optimizer: every step is merged with the difference of a reference model (Lu et al. 2024)."""
 
-    reference: Annotated[Ref | Pick, Holds(refers=MODELS)] = Field(
+    reference: Annotated[Ref | Pick, Holds(refers=MODELS)] = field(
         alias="with", description="The model that is merged back."
     )
-    rate: Annotated[Fraction, Holds(kind="rate")] = Field(description="Weight of that model.", gt=0, lt=1)
-    method: Annotated[str, Holds(words=("dare", "ties"))] = Field(
+    rate: Annotated[Fraction, Holds(kind="rate")] = field(description="Weight of that model.", gt=0, lt=1)
+    method: Annotated[str, Holds(words=("dare", "ties"))] = field(
         "dare", description="How the two differences are thinned before they are added."
     )
-    reserve: Annotated[Fraction, Holds(kind="ratio")] = Field(
+    reserve: Annotated[Fraction, Holds(kind="ratio")] = field(
         Fraction(1), description="Share of entries that survive the thinning.", gt=0, le=1
     )
 
@@ -30,31 +29,31 @@ class Dpo(Trained):
 
     kind: ClassVar[str] = "dpo"
 
-    reference: Annotated[Ref | Pick, Holds(refers=MODELS)] = Field(
+    reference: Annotated[Ref | Pick, Holds(refers=MODELS)] = field(
         description="The frozen model that the policy is held to."
     )
-    data: Annotated[Timeline, Holds(refers=("preferences", "label", "sample"), moves=True)] = Field(
+    data: Annotated[Timeline, Holds(refers=("preferences", "label", "sample"), moves=True)] = field(
         description="Pairs: preferences, labels, or a `sample` that keeps `extremes`."
     )
-    loss: Annotated[str, Holds(words=("dpo", "ipo", "apo_zero", "apo_down"))] = Field(
+    loss: Annotated[str, Holds(words=("dpo", "ipo", "apo_zero", "apo_down"))] = field(
         "dpo", description="The loss on the margin."
     )
-    beta: Annotated[Fraction, Holds(kind="rate")] = Field(
+    beta: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(1, 10), description="Strength of the hold on the reference.", gt=0
     )
-    length: Annotated[str, Holds(words=("sum", "mean"))] = Field(
+    length: Annotated[str, Holds(words=("sum", "mean"))] = field(
         "sum", description="Whether log-probabilities of an answer are added or averaged."
     )
-    nll: Annotated[Fraction, Holds(kind="rate")] = Field(
+    nll: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(0), description="Weight of the cross-entropy of the chosen answer (Llama 3, 4.1.4).", ge=0
     )
-    mask: Annotated[tuple[str, ...], Holds(words=("headers", "terminators"), many=True)] = Field(
+    mask: Annotated[tuple[str, ...], Holds(words=("headers", "terminators"), many=True)] = field(
         (), description="Template tokens left out of the loss."
     )
-    merge_back: Annotated[MergeBack | None, Holds(block="merge_back")] = Field(
+    merge_back: Annotated[MergeBack | None, Holds(block="merge_back")] = field(
         None, description="Default: no merging."
     )
-    template: Annotated[Ref | None, Holds(refers=("template",))] = Field(
+    template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template. Default: the one that the model carries."
     )
 

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 from ..values import Ref
 
@@ -14,11 +13,11 @@ class Init(Block):
 
     kind: ClassVar[str] = "init"
 
-    arch: Annotated[Ref, Holds(refers=("arch",))] = Field(description="The model's shape.")
-    tokenizer: Annotated[Ref, Holds(refers=("tokenizer",))] = Field(
+    arch: Annotated[Ref, Holds(refers=("arch",))] = field(description="The model's shape.")
+    tokenizer: Annotated[Ref, Holds(refers=("tokenizer",))] = field(
         description="The tokenizer that the model and all that follow from it read with."
     )
-    std: Annotated[Fraction, Holds(kind="rate")] = Field(
+    std: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(2, 100), description="Standard deviation of the initial matrices.", gt=0
     )
-    rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")
+    rng: Annotated[int | None, Holds(kind="count")] = field(None, description="Default: the pipeline's.")

@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 from ..values import Portion, Ref
 from .calls import Oracle, People
@@ -14,10 +13,10 @@ class Label(Block):
 
     kind: ClassVar[str] = "label"
 
-    of: Annotated[Ref | Portion, Holds(refers=("sample",))] = Field(description="The answers.")
-    by: Annotated[People | Oracle, Holds(calls=("people", "oracle"))] = Field(
+    of: Annotated[Ref | Portion, Holds(refers=("sample",))] = field(description="The answers.")
+    by: Annotated[People | Oracle, Holds(calls=("people", "oracle"))] = field(
         description='`people("folder")` writes a queue and waits for the labels; `oracle(checker)` labels at once.'
     )
-    question: Annotated[str, Holds(text=True)] = Field(
+    question: Annotated[str, Holds(text=True)] = field(
         "Which answer is better?", description="What labellers are asked."
     )

@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 from ..values import Ref
 
@@ -13,10 +12,10 @@ class Load(Block):
 
     kind: ClassVar[str] = "load"
 
-    path: Annotated[str, Holds(text=True)] = Field(description="The folder.")
-    arch: Annotated[Ref | None, Holds(refers=("arch",))] = Field(
+    path: Annotated[str, Holds(text=True)] = field(description="The folder.")
+    arch: Annotated[Ref | None, Holds(refers=("arch",))] = field(
         None, description="The model's shape. Default: what the folder's config says."
     )
-    tokenizer: Annotated[Ref | None, Holds(refers=("tokenizer",))] = Field(
+    tokenizer: Annotated[Ref | None, Holds(refers=("tokenizer",))] = field(
         None, description="Default: the one in the folder."
     )

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import MODELS, Block, Holds
 from ..values import Pick, Ref
 
@@ -14,25 +13,25 @@ class Merge(Block):
 
     kind: ClassVar[str] = "merge"
 
-    of: Annotated[tuple[Ref | Pick, ...], Holds(refers=(*MODELS, "reward"), many=True)] = Field(
-        description="The models, in order.", min_length=1
+    of: Annotated[tuple[Ref | Pick, ...], Holds(refers=(*MODELS, "reward"), many=True)] = field(
+        description="The models, in order.", least=1
     )
-    method: Annotated[str, Holds(words=("linear", "slerp", "ema", "ties", "dare"))] = Field(
+    method: Annotated[str, Holds(words=("linear", "slerp", "ema", "ties", "dare"))] = field(
         "linear", description="How weights are put together (names as in mergekit)."
     )
     weights: Annotated[
         tuple[Fraction | str, ...], Holds(words=("uniform",), kind="ratio", many=True, lone=True)
-    ] = Field(("uniform",), description="Share of each model; they add up to 100 %.")
-    base: Annotated[Ref | Pick | None, Holds(refers=MODELS)] = Field(
+    ] = field(("uniform",), description="Share of each model; they add up to 100 %.")
+    base: Annotated[Ref | Pick | None, Holds(refers=MODELS)] = field(
         None, description="The model that differences are taken from (`slerp`, `ties`, `dare`)."
     )
-    density: Annotated[Fraction, Holds(kind="ratio")] = Field(
+    density: Annotated[Fraction, Holds(kind="ratio")] = field(
         Fraction(1), description="Share of each difference that is kept (`ties`, `dare`).", gt=0, le=1
     )
-    rate: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+    rate: Annotated[Fraction | None, Holds(kind="rate")] = field(
         None, description="Weight of each next model (`ema`).", gt=0, lt=1
     )
-    per: Annotated[str, Holds(words=("layer", "whole"))] = Field(
+    per: Annotated[str, Holds(words=("layer", "whole"))] = field(
         "layer", description="Whether angles are measured per tensor or over the whole model (`slerp`)."
     )
-    rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")
+    rng: Annotated[int | None, Holds(kind="count")] = field(None, description="Default: the pipeline's.")

@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 from ..values import Timeline
 
@@ -22,4 +21,4 @@ class Mix(Block):
     def needs(self) -> list[str]:
         return list(self.shares)
 
-    shares: Annotated[dict[str, Timeline], "free"] = Field(description="Share by corpus or mix.")
+    shares: Annotated[dict[str, Timeline], "free"] = field(description="Share by corpus or mix.")

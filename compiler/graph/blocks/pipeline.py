@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 
 
@@ -12,15 +11,15 @@ class Pipeline(Block):
 
     kind: ClassVar[str] = "pipeline"
 
-    source: Annotated[str, Holds(text=True)] = Field(
+    source: Annotated[str, Holds(text=True)] = field(
         "", description="Where the recipe comes from: a paper, a report."
     )
-    runs: Annotated[str, Holds(text=True)] = Field(
+    runs: Annotated[str, Holds(text=True)] = field(
         "", description="The run's folder, inside the working folder. Default: `runs/<pipeline>/<profile>`."
     )
-    store: Annotated[str, Holds(text=True)] = Field(
+    store: Annotated[str, Holds(text=True)] = field(
         "runs/artifacts", description="The folder of finished artifacts, which runs share."
     )
-    rng: Annotated[int, Holds(kind="count")] = Field(
+    rng: Annotated[int, Holds(kind="count")] = field(
         0, description="Seeds every stage that does not set its own."
     )

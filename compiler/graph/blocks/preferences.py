@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 from .calls import Builtin, Files, Synthetic
 
@@ -14,9 +13,9 @@ class Preferences(Block):
     kind: ClassVar[str] = "preferences"
 
     source: Annotated[Builtin | Files | Synthetic | None, Holds(calls=("builtin", "files", "synthetic"))] = (
-        Field(None, description="Where they come from. A run needs it; a check does not.")
+        field(None, description="Where they come from. A run needs it; a check does not.")
     )
-    examples: Annotated[int | None, Holds(kind="examples")] = Field(None, description="How many pairs.", ge=1)
-    batches: Annotated[int, Holds(kind="count")] = Field(
+    examples: Annotated[int | None, Holds(kind="examples")] = field(None, description="How many pairs.", ge=1)
+    batches: Annotated[int, Holds(kind="count")] = field(
         1, description="In how many batches they came; `.until(i)` and `.latest(i)` read these.", ge=1
     )

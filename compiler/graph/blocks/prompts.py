@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 from .calls import Builtin, Files, Synthetic
 
@@ -14,8 +13,8 @@ class Prompts(Block):
     kind: ClassVar[str] = "prompts"
 
     source: Annotated[Builtin | Files | Synthetic | None, Holds(calls=("builtin", "files", "synthetic"))] = (
-        Field(None, description="Where they come from. A run needs it; a check does not.")
+        field(None, description="Where they come from. A run needs it; a check does not.")
     )
-    examples: Annotated[int | None, Holds(kind="examples")] = Field(
+    examples: Annotated[int | None, Holds(kind="examples")] = field(
         None, description="How many there are.", ge=1
     )

@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import TEXTS, Holds
 from ..values import Ref, Timeline
 from .trained import Trained
@@ -14,14 +13,14 @@ class Prune(Trained):
 
     kind: ClassVar[str] = "prune"
 
-    to: Annotated[Ref, Holds(refers=("arch",))] = Field(description="The shape that is left.")
-    method: Annotated[str, Holds(words=("soft_top_k",))] = Field(
+    to: Annotated[Ref, Holds(refers=("arch",))] = field(description="The shape that is left.")
+    method: Annotated[str, Holds(words=("soft_top_k",))] = field(
         "soft_top_k", description="How masks are learnt."
     )
-    axes: Annotated[tuple[str, ...], Holds(words=("ffn",), many=True)] = Field(
+    axes: Annotated[tuple[str, ...], Holds(words=("ffn",), many=True)] = field(
         ("ffn",), description="What is cut: `ffn` channels, as many in every layer."
     )
-    data: Annotated[Timeline, Holds(refers=("mix", *TEXTS), moves=True)] = Field(description="What it reads.")
+    data: Annotated[Timeline, Holds(refers=("mix", *TEXTS), moves=True)] = field(description="What it reads.")
 
     @property
     def reads(self) -> Timeline:

@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import MODELS, Block, Holds
 from ..values import Pick, Ref
 
@@ -13,11 +12,11 @@ class Release(Block):
 
     kind: ClassVar[str] = "release"
 
-    model: Annotated[Ref | Pick, Holds(refers=(*MODELS, "reward"))] = Field(description="The model.")
-    format: Annotated[str, Holds(words=("safetensors", "huggingface"))] = Field(
+    model: Annotated[Ref | Pick, Holds(refers=(*MODELS, "reward"))] = field(description="The model.")
+    format: Annotated[str, Holds(words=("safetensors", "huggingface"))] = field(
         "safetensors",
         description="`huggingface` adds config, tokenizer, chat template and a model card.",
     )
-    template: Annotated[Ref | None, Holds(refers=("template",))] = Field(
+    template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template that goes with it. Default: the one that the model carries."
     )

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import CHECKERS, MODELS, Holds
 from ..values import Pick, Portion, Ref
 from .calls import Command, Ema, Grpo, Mdloo, Reinforce, Rloo
@@ -16,24 +15,24 @@ class Rl(Trained):
 
     kind: ClassVar[str] = "rl"
 
-    reference: Annotated[Ref | Pick | Ema, Holds(refers=MODELS, calls=("ema",))] = Field(
+    reference: Annotated[Ref | Pick | Ema, Holds(refers=MODELS, calls=("ema",))] = field(
         description="What the policy is held to: a frozen model, or a slow average of itself: `ema(rate: 0.01)`."
     )
     judge: Annotated[Ref | str | Command, Holds(refers=("reward",), words=CHECKERS, calls=("command",))] = (
-        Field(description="A reward model, a checker, or a program of your own.")
+        field(description="A reward model, a checker, or a program of your own.")
     )
-    prompts: Annotated[Ref | Portion, Holds(refers=("prompts",))] = Field(description="What is asked.")
+    prompts: Annotated[Ref | Portion, Holds(refers=("prompts",))] = field(description="What is asked.")
     algorithm: Annotated[
         Reinforce | Rloo | Mdloo | Grpo,
         Holds(calls=("reinforce", "rloo", "mdloo", "grpo"), words=("reinforce", "rloo", "mdloo", "grpo")),
-    ] = Field(description="How advantages are made; a bare name takes its defaults.")
-    kl: Annotated[Fraction, Holds(kind="rate")] = Field(
+    ] = field(description="How advantages are made; a bare name takes its defaults.")
+    kl: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(0), description="Weight of the divergence from the reference.", ge=0
     )
-    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+    temperature: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(1), description="Of the answers.", ge=0
     )
-    max_new: Annotated[int, Holds(kind="length")] = Field(256, description="Tokens per answer at most.", ge=1)
-    template: Annotated[Ref | None, Holds(refers=("template",))] = Field(
+    max_new: Annotated[int, Holds(kind="length")] = field(256, description="Tokens per answer at most.", ge=1)
+    template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template. Default: the one that the model carries."
     )

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import CHECKERS, MODELS, Block, Holds
 from ..values import Interval, Pick, Portion, Ref
 from .calls import Best, Command, Top
@@ -15,27 +14,27 @@ class Sample(Block):
 
     kind: ClassVar[str] = "sample"
 
-    origin: Annotated[tuple[Ref | Pick, ...], Holds(refers=MODELS, many=True, lone=True)] = Field(
-        alias="from", description="The model that answers, or a list of them: a committee.", min_length=1
+    origin: Annotated[tuple[Ref | Pick, ...], Holds(refers=MODELS, many=True, lone=True)] = field(
+        alias="from", description="The model that answers, or a list of them: a committee.", least=1
     )
-    prompts: Annotated[Ref | Portion, Holds(refers=("prompts",))] = Field(description="What is asked.")
-    per_prompt: Annotated[int | Interval, Holds(kind="count", ranges=True)] = Field(
+    prompts: Annotated[Ref | Portion, Holds(refers=("prompts",))] = field(description="What is asked.")
+    per_prompt: Annotated[int | Interval, Holds(kind="count", ranges=True)] = field(
         1, description="Answers to each prompt; a range lets the run decide."
     )
     judge: Annotated[
         Ref | str | Command | None, Holds(refers=("reward",), words=CHECKERS, calls=("command",))
-    ] = Field(None, description="Who judges: a reward model, a checker, or a program of your own.")
-    keep: Annotated[str | Best | Top, Holds(words=("all", "extremes"), calls=("best", "top"))] = Field(
+    ] = field(None, description="Who judges: a reward model, a checker, or a program of your own.")
+    keep: Annotated[str | Best | Top, Holds(words=("all", "extremes"), calls=("best", "top"))] = field(
         "all", description="Which answers stay; `extremes` makes a pair of the best and the worst."
     )
-    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+    temperature: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(1), description="0 is greedy.", ge=0
     )
-    top_p: Annotated[Fraction, Holds(kind="ratio")] = Field(
+    top_p: Annotated[Fraction, Holds(kind="ratio")] = field(
         Fraction(1), description="Nucleus from which tokens are drawn.", gt=0, le=1
     )
-    max_new: Annotated[int, Holds(kind="length")] = Field(256, description="Tokens per answer at most.", ge=1)
-    template: Annotated[Ref | None, Holds(refers=("template",))] = Field(
+    max_new: Annotated[int, Holds(kind="length")] = field(256, description="Tokens per answer at most.", ge=1)
+    template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template. Default: the one that the model carries."
     )
-    rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")
+    rng: Annotated[int | None, Holds(kind="count")] = field(None, description="Default: the pipeline's.")

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import MODELS, TEXTS, Holds, Schema
 from ..values import Pick, Ref, Timeline
 from .calls import Convex, Distribution, TopK
@@ -14,11 +13,11 @@ from .trained import Trained
 class Lora(Schema):
     """Train low-rank additions instead of the weights (Hu et al. 2021); merged on release."""
 
-    rank: Annotated[int, Holds(kind="count")] = Field(description="Rank of each addition.", ge=1)
-    alpha: Annotated[Fraction | None, Holds(kind="rate")] = Field(
+    rank: Annotated[int, Holds(kind="count")] = field(description="Rank of each addition.", ge=1)
+    alpha: Annotated[Fraction | None, Holds(kind="rate")] = field(
         None, description="Scale of the addition, over the rank. Default: the rank.", gt=0
     )
-    targets: Annotated[tuple[str, ...], Holds(words=("attention", "ffn"), many=True)] = Field(
+    targets: Annotated[tuple[str, ...], Holds(words=("attention", "ffn"), many=True)] = field(
         ("attention", "ffn"), description="Which matrices get one."
     )
 
@@ -28,22 +27,22 @@ class Sft(Trained):
 
     kind: ClassVar[str] = "sft"
 
-    data: Annotated[Timeline, Holds(refers=("mix", "sample", *TEXTS), moves=True)] = Field(
+    data: Annotated[Timeline, Holds(refers=("mix", "sample", *TEXTS), moves=True)] = field(
         description="Conversations to learn from: a corpus, a mix, or what a `sample` kept."
     )
-    template: Annotated[Ref | None, Holds(refers=("template",))] = Field(
+    template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template. Default: the one that the model carries."
     )
-    dropout: Annotated[Fraction, Holds(kind="ratio")] = Field(
+    dropout: Annotated[Fraction, Holds(kind="ratio")] = field(
         Fraction(0), description="Share of activations dropped.", ge=0, lt=1
     )
-    lora: Annotated[Lora | None, Holds(block="lora")] = Field(None, description="Default: all weights train.")
-    teacher: Annotated[Ref | Pick | None, Holds(refers=MODELS)] = Field(
+    lora: Annotated[Lora | None, Holds(block="lora")] = field(None, description="Default: all weights train.")
+    teacher: Annotated[Ref | Pick | None, Holds(refers=MODELS)] = field(
         None, description="A model to distil from meanwhile; needs `target`."
     )
     target: Annotated[
         Convex | Distribution | TopK | None, Holds(calls=("convex", "distribution", "top_k"))
-    ] = Field(None, description="What is learnt of the teacher's prediction.")
+    ] = field(None, description="What is learnt of the teacher's prediction.")
 
     @property
     def reads(self) -> Timeline:

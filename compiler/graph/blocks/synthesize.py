@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import CHECKERS, MODELS, TEXTS, Block, Holds
 from ..values import Pick, Ref
 from .calls import Command, Endpoint
@@ -15,19 +14,19 @@ class Synthesize(Block):
 
     kind: ClassVar[str] = "synthesize"
 
-    by: Annotated[Ref | Pick | Endpoint, Holds(refers=MODELS, calls=("endpoint",))] = Field(
+    by: Annotated[Ref | Pick | Endpoint, Holds(refers=MODELS, calls=("endpoint",))] = field(
         description="The model that writes, or an endpoint that serves one."
     )
-    seeds: Annotated[Ref, Holds(refers=TEXTS)] = Field(description="Texts that the template is filled with.")
-    template: Annotated[str, Holds(text=True)] = Field(description="The prompt's file, in Jinja2.")
-    count: Annotated[int, Holds(kind="examples")] = Field(description="Documents to write.", ge=1)
-    max_new: Annotated[int, Holds(kind="length")] = Field(
+    seeds: Annotated[Ref, Holds(refers=TEXTS)] = field(description="Texts that the template is filled with.")
+    template: Annotated[str, Holds(text=True)] = field(description="The prompt's file, in Jinja2.")
+    count: Annotated[int, Holds(kind="examples")] = field(description="Documents to write.", ge=1)
+    max_new: Annotated[int, Holds(kind="length")] = field(
         256, description="Tokens per document at most.", ge=1
     )
-    temperature: Annotated[Fraction, Holds(kind="rate")] = Field(
+    temperature: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(1), description="0 is greedy.", ge=0
     )
     keep: Annotated[
         Ref | str | Command, Holds(refers=("reward",), words=("all", *CHECKERS), calls=("command",))
-    ] = Field("all", description="Which documents stay.")
-    rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")
+    ] = field("all", description="Which documents stay.")
+    rng: Annotated[int | None, Holds(kind="count")] = field(None, description="Default: the pipeline's.")

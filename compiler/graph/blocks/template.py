@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import Block, Holds
 
 
@@ -12,7 +11,7 @@ class Template(Block):
 
     kind: ClassVar[str] = "template"
 
-    source: Annotated[str, Holds(text=True)] = Field(description="The template's file, beside the spec.")
-    stop: Annotated[tuple[str, ...], Holds(text=True, many=True)] = Field(
+    source: Annotated[str, Holds(text=True)] = field(description="The template's file, beside the spec.")
+    stop: Annotated[tuple[str, ...], Holds(text=True, many=True)] = field(
         (), description="Tokens that end an answer."
     )

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from ..field import field
 from ..schema import TEXTS, Holds
 from ..values import Timeline
 from .trained import Trained
@@ -15,10 +14,10 @@ class Train(Trained):
 
     kind: ClassVar[str] = "train"
 
-    data: Annotated[Timeline, Holds(refers=("mix", *TEXTS), moves=True)] = Field(
+    data: Annotated[Timeline, Holds(refers=("mix", *TEXTS), moves=True)] = field(
         description="What it reads: a mix or a corpus, or one after the other."
     )
-    z_loss: Annotated[Fraction, Holds(kind="rate")] = Field(
+    z_loss: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(0), description="Weight of the squared log-partition in the loss (PaLM, section 5)."
     )
 

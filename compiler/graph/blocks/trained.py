@@ -3,9 +3,8 @@
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import Field
-
 from ...units import Quantity
+from ..field import field
 from ..schema import MODELS, Block, Holds, Schema
 from ..values import Pick, Ref, Timeline
 from .calls import Ema
@@ -15,26 +14,26 @@ from .optimizer import Settings
 class Checkpoint(Schema):
     """Saved states from which a killed stage goes on."""
 
-    every: Annotated[Quantity, Holds(kind="interval")] = Field(
+    every: Annotated[Quantity, Holds(kind="interval")] = field(
         description="Steps or tokens between two of them."
     )
-    keep: Annotated[int, Holds(kind="count")] = Field(2, description="How many of the latest are kept.", ge=1)
+    keep: Annotated[int, Holds(kind="count")] = field(2, description="How many of the latest are kept.", ge=1)
 
 
 class Average(Schema):
     """The stage's result becomes a mean of weights along the way (Polyak averaging)."""
 
-    of: Annotated[str, Holds(words=("checkpoints",))] = Field(
+    of: Annotated[str, Holds(words=("checkpoints",))] = field(
         "checkpoints", description="What is averaged: the weights at these points of the stage."
     )
-    every: Annotated[Quantity, Holds(kind="interval")] = Field(
+    every: Annotated[Quantity, Holds(kind="interval")] = field(
         description="Steps or tokens between two samples."
     )
-    start: Annotated[Quantity, Holds(kind="point")] = Field(
+    start: Annotated[Quantity, Holds(kind="point")] = field(
         Quantity(Fraction(0)),
         description="Point of the stage from which on samples are taken: tokens, steps or percent.",
     )
-    weights: Annotated[str | Ema, Holds(words=("uniform",), calls=("ema",))] = Field(
+    weights: Annotated[str | Ema, Holds(words=("uniform",), calls=("ema",))] = field(
         "uniform", description="How samples are weighted: all alike, or the newest by `ema(rate: 0.01)`."
     )
 
@@ -42,14 +41,14 @@ class Average(Schema):
 class Parallel(Schema):
     """How a stage is laid over devices: it takes dp · tp · cp · pp of them."""
 
-    dp: Annotated[int, Holds(kind="count")] = Field(1, description="Data-parallel replicas or shards.", ge=1)
-    tp: Annotated[int, Holds(kind="count")] = Field(1, description="Tensor parallelism.", ge=1)
-    cp: Annotated[int, Holds(kind="count")] = Field(1, description="Context parallelism.", ge=1)
-    pp: Annotated[int, Holds(kind="count")] = Field(1, description="Pipeline parallelism.", ge=1)
-    ep: Annotated[int, Holds(kind="count")] = Field(
+    dp: Annotated[int, Holds(kind="count")] = field(1, description="Data-parallel replicas or shards.", ge=1)
+    tp: Annotated[int, Holds(kind="count")] = field(1, description="Tensor parallelism.", ge=1)
+    cp: Annotated[int, Holds(kind="count")] = field(1, description="Context parallelism.", ge=1)
+    pp: Annotated[int, Holds(kind="count")] = field(1, description="Pipeline parallelism.", ge=1)
+    ep: Annotated[int, Holds(kind="count")] = field(
         1, description="Expert parallelism, within `dp`: it takes no devices of its own.", ge=1
     )
-    utilisation: Annotated[Fraction | None, Holds(kind="ratio")] = Field(
+    utilisation: Annotated[Fraction | None, Holds(kind="ratio")] = field(
         None,
         description="Share of the peak FLOPs that this layout reaches (MFU). Default: the cluster's.",
         gt=0,
@@ -60,46 +59,46 @@ class Parallel(Schema):
 class Trained(Block):
     """A stage that trains a model."""
 
-    origin: Annotated[Ref | Pick, Holds(refers=MODELS)] = Field(
+    origin: Annotated[Ref | Pick, Holds(refers=MODELS)] = field(
         alias="from", description="The model to start from."
     )
-    tokens: Annotated[Quantity | None, Holds(kind="tokens")] = Field(
+    tokens: Annotated[Quantity | None, Holds(kind="tokens")] = field(
         None, description="Length of the stage. Exactly one of `tokens`, `epochs` and `steps` is set."
     )
-    epochs: Annotated[Fraction | None, Holds(kind="epochs")] = Field(
+    epochs: Annotated[Fraction | None, Holds(kind="epochs")] = field(
         None, description="Length in passes over the data.", gt=0
     )
-    steps: Annotated[Quantity | None, Holds(kind="steps")] = Field(
+    steps: Annotated[Quantity | None, Holds(kind="steps")] = field(
         None, description="Length in optimizer steps."
     )
-    context: Annotated[Timeline | None, Holds(kind="context", moves=True)] = Field(
+    context: Annotated[Timeline | None, Holds(kind="context", moves=True)] = field(
         None, description="Tokens per sequence. Default: what the model was trained at last."
     )
-    batch: Annotated[Timeline, Holds(kind="batch", moves=True)] = Field(
+    batch: Annotated[Timeline, Holds(kind="batch", moves=True)] = field(
         description="Tokens or sequences per optimizer step; a whole number of sequences."
     )
-    lr: Annotated[Timeline, Holds(kind="rate", moves=True)] = Field(description="Learning rate.")
-    rope: Annotated[Timeline | None, Holds(kind="rate", moves=True)] = Field(
+    lr: Annotated[Timeline, Holds(kind="rate", moves=True)] = field(description="Learning rate.")
+    rope: Annotated[Timeline | None, Holds(kind="rate", moves=True)] = field(
         None, description="Base of the rotary embedding. Default: what the model was trained with last."
     )
-    optimizer: Annotated[Ref | Settings | None, Holds(refers=("optimizer",), block="optimizer")] = Field(
+    optimizer: Annotated[Ref | Settings | None, Holds(refers=("optimizer",), block="optimizer")] = field(
         None,
         description="An `optimizer` block's name, or its fields here. Default: AdamW as its defaults say.",
     )
-    compute: Annotated[str, Holds(words=("fp32", "bf16"))] = Field(
+    compute: Annotated[str, Holds(words=("fp32", "bf16"))] = field(
         "fp32",
         description="What matrices are multiplied in. Weights, gradients, moments and averages are fp32 either way.",
     )
-    checkpoint: Annotated[Checkpoint | None, Holds(block="checkpoint")] = Field(
+    checkpoint: Annotated[Checkpoint | None, Holds(block="checkpoint")] = field(
         None, description="Default: none; a killed stage begins anew."
     )
-    average: Annotated[Average | None, Holds(block="average")] = Field(
+    average: Annotated[Average | None, Holds(block="average")] = field(
         None, description="Default: the last weights."
     )
-    parallel: Annotated[Parallel | None, Holds(block="parallel")] = Field(
+    parallel: Annotated[Parallel | None, Holds(block="parallel")] = field(
         None, description="Default: one device."
     )
-    rng: Annotated[int | None, Holds(kind="count")] = Field(None, description="Default: the pipeline's.")
+    rng: Annotated[int | None, Holds(kind="count")] = field(None, description="Default: the pipeline's.")
 
     @property
     def reads(self) -> Timeline | None:

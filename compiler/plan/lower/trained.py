@@ -210,7 +210,7 @@ def _optimizer(drafts: Drafts, wanted: Ref | Settings | None) -> model.Optimizer
     given = drafts.block(wanted.address, Optimizer) if isinstance(wanted, Ref) else wanted
 
     def told(name: str) -> Any:
-        return getattr(given, name) if given else Settings.model_fields[name].default
+        return getattr(given, name) if given else Settings.attributes[name].default
 
     is_adamw = told("algorithm") == "adamw"
     first, second = told("betas")
