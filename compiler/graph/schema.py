@@ -6,11 +6,13 @@ the tree by reading these; manuals, completion and diagnostics read them too.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, Self, cast, get_origin
 
 from ..text import Span
+from ..units import Quantity
 from .field import REQUIRED, Field, field
 from .values import Gate, Pick, Portion, Ref, scores
 
@@ -191,6 +193,8 @@ class Block(Schema):
 
 def references(value: Any) -> list[Ref]:
     """Every block that a value names, in reading order."""
+    if value is None or isinstance(value, str | int | Fraction | Quantity):
+        return []  # nine values of ten
     if isinstance(value, Ref):
         return [value]
     if isinstance(value, Portion):

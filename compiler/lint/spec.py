@@ -215,13 +215,14 @@ def names_in(node: Any) -> Iterator[str]:
 
 def walk(node: Any) -> Iterator[ast.Node]:
     """A piece of the tree and everything inside it, in the order of the text."""
-    if isinstance(node, tuple):
-        for item in cast("tuple[Any, ...]", node):
-            yield from walk(item)
-    elif isinstance(node, ast.Node):
-        yield node
-        for name in _inner(type(node)):
-            yield from walk(getattr(node, name))
+    waiting: list[Any] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, tuple):
+            waiting += reversed(cast("tuple[Any, ...]", one))
+        elif isinstance(one, ast.Node):
+            yield one
+            waiting += [getattr(one, name) for name in reversed(_inner(type(one)))]
 
 
 _PLAIN = ("str", "bool", "Fraction", "Span", "Span | None")
