@@ -7,7 +7,7 @@ the tree by reading these; manuals, completion and diagnostics read them too.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, Self, cast, get_origin
 
@@ -102,7 +102,8 @@ class Schema:
         raise AttributeError(f"{type(self).__name__}.{name} cannot be set: a schema never changes")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__dict__ == other.__dict__
+        alike = type(self) is type(other)
+        return alike and all(getattr(self, name) == getattr(other, name) for name in self.attributes)
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
@@ -112,7 +113,7 @@ class Schema:
 
     def replaced(self, **values: Any) -> Self:
         """The same with other values in some attributes."""
-        return type(self)(**{**self.__dict__, **values})
+        return type(self)(**{name: values.get(name, self.__dict__[name]) for name in self.attributes})
 
     @classmethod
     @cache
@@ -185,16 +186,24 @@ class Block(Schema):
 
         A gate may ask about the block's own model; a field that names its own block is a ring.
         """
+        return self._needs
+
+    @cached_property
+    def _needs(self) -> list[str]:
         asked = [score for gate in self.gates for score in scores(gate.left, gate.right)]
         also = [ref for score in asked for ref in (score.model, score.bench) if ref]
         gated = [ref for ref in also if ref.address != self.address]
         return list(dict.fromkeys(ref.address for ref in (*references(self), *gated)))
 
 
+_NAMELESS = frozenset({type(None), bool, int, str, Fraction, Quantity})
+"""Nine values of ten."""
+
+
 def references(value: Any) -> list[Ref]:
     """Every block that a value names, in reading order."""
-    if value is None or isinstance(value, str | int | Fraction | Quantity):
-        return []  # nine values of ten
+    if type(value) in _NAMELESS:
+        return []
     if isinstance(value, Ref):
         return [value]
     if isinstance(value, Portion):
