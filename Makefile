@@ -4,6 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# A process for each core, up to four: each holds torch, and some hold transformers too.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadscope
+
 .PHONY: demo test proofs lint bench clean help
 
 help:  ## show this
@@ -13,10 +16,10 @@ demo: $(VENV)/.train  ## install, and run specs/quickstart.lehr from text to a t
 	$(BIN)/lehr run specs/quickstart.lehr
 
 test: $(VENV)/.dev  ## install, and pass the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 
 proofs: $(VENV)/.dev  ## the long tests: three seeds of learning, kills at random moments
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m proof
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m proof -rP $(SIDE_BY_SIDE)
 
 lint: $(VENV)/.dev  ## ruff, types, the layer contract, and the specs themselves
 	$(BIN)/ruff check .
