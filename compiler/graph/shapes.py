@@ -19,6 +19,7 @@ from .blocks.sft import Sft
 from .blocks.tokenizer import Tokenizer
 from .counts import head_dim, kv_heads
 from .letters import letter
+from .values import Pick, Ref
 
 PAD = "<|pad|>"
 BYTES = 256
@@ -70,6 +71,33 @@ def audit_currencies(clusters: list[Cluster]) -> list[Diagnostic]:
 
 
 def audit_merge(merge: Merge) -> list[Diagnostic]:
+    """What its method needs is there."""
+    return _needed(merge) + ([] if merge.method == "ema" else _weighed(merge))
+
+
+def _needed(merge: Merge) -> list[Diagnostic]:
+    name, method, base = merge.address, merge.method, merge.base
+    if method == "ema" and merge.rate is None:
+        help = ("`rate`: the weight of each next model",)
+        return [letter("NAM109", f"`{name}` needs `rate`", merge.span("method"), help=help)]
+    if (
+        method not in ("slerp", "ties", "dare")
+        or isinstance(base, Ref | Pick)
+        or (base and method == "slerp")
+    ):
+        return []
+    help = ("name the model that the others were trained from",)
+    if method == "slerp":
+        help += (
+            "or write `base = zero` to turn the weights themselves, which of near models is a linear merge",
+        )
+    headline = (
+        f"`{name}` needs {'a model as ' if base else ''}`base`: `{method}` works on differences from it"
+    )
+    return [letter("NAM109", headline, merge.span("base" if base else "method"), help=help)]
+
+
+def _weighed(merge: Merge) -> list[Diagnostic]:
     """Every model has a weight, and the weights are a whole."""
     weights = [weight for weight in merge.weights if isinstance(weight, Fraction)]
     if len(weights) != len(merge.weights) or (len(weights) == len(merge.of) and sum(weights) == 1):

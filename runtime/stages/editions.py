@@ -14,6 +14,7 @@ EDITIONS = {
     "train": 2,
     "prune": 1,
     "upcycle": 1,
+    "merge": 1,
     "eval": 2,
     "release": 2,
 }

@@ -51,6 +51,11 @@ def test_one_fault_is_one_letter(stage, fields: str, expected: tuple[str, str]):
     [
         ("trian other {}", ("NAM103", "trian")),
         ("dpo liked { from = newborn }", ("NAM109", "dpo liked")),
+        ("merge blend { of = [newborn];  method = ema }", ("NAM109", "ema")),
+        ("merge blend { of = [newborn];  method = slerp }", ("NAM109", "slerp")),
+        ("merge blend { of = [newborn];  method = ties }", ("NAM109", "ties")),
+        ("merge blend { of = [newborn];  method = dare;  base = zero }", ("NAM109", "zero")),
+        ("merge blend { of = [newborn, newborn];  weights = [60%, 60%] }", ("SHP107", "[60%, 60%]")),
         ('import "lib/none.lehr" as house', ("NAM106", '"lib/none.lehr"')),
         ('import "../up.lehr" as house', ("NAM111", '"../up.lehr"')),
         ('corpus web { source = builtin("prose") }', ("NAM104", "web")),

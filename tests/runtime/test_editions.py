@@ -30,6 +30,14 @@ from lehr.runtime.stages.editions import EDITIONS
 from lehr.runtime.store.artifact import Store
 
 GOLDEN = Path(__file__).parent / "golden" / "editions.json"
+MERGES = """\
+merge evenly { of = [grown, last] }
+merge slowly { of = [newborn, grown, last];  method = ema;  rate = 0.2 }
+merge turned { of = [grown, last];  method = slerp;  base = newborn }
+merge agreed { of = [grown, last];  method = ties;  base = newborn;  density = 30% }
+merge chance { of = [grown, last];  method = dare;  base = newborn;  density = 30% }
+eval blends { of = [evenly, slowly, turned, agreed, chance];  benches = [reads] }
+"""
 SMALL = (
     SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
     + """\
@@ -40,6 +48,7 @@ arch mixture like small { experts { count = 3;  active = 2;  ffn = 24;  shared =
 upcycle sparse { from = last;  to = mixture }
 release mixed { model = sparse }
 """
+    + MERGES
 )
 
 

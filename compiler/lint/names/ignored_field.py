@@ -16,6 +16,8 @@ _METHODS = {
     "density": ("ties", "dare"),
     "rate": ("ema",),
     "per": ("slerp",),
+    "rng": ("dare",),
+    "weights": ("linear", "slerp", "ties", "dare"),
 }
 
 
@@ -56,7 +58,9 @@ def _ignored(block: Block) -> list[tuple[str, str, str]]:
         case Merge():
             for field, methods in _METHODS.items():
                 if block.method not in methods:
-                    found.append((field, f"only {_listed(methods)} does", "method"))
+                    found.append(
+                        (field, f"only {_listed(methods)} {'does' if len(methods) == 1 else 'do'}", "method")
+                    )
         case Reward(loss=loss) if loss != "soft_label":
             found.append(("levels", "only `soft_label` does", "loss"))
         case Reward():
@@ -78,4 +82,5 @@ def _is_set(value: Any) -> bool:
 
 
 def _listed(methods: tuple[str, ...]) -> str:
-    return " or ".join(f"`{one}`" for one in methods)
+    *most, last = (f"`{one}`" for one in methods)
+    return f"{', '.join(most)} or {last}" if most else last

@@ -3,6 +3,7 @@
 from ...diagnostics.diagnostic import Label
 from ...graph.blocks.merge import Merge
 from ...graph.lineage import ref_of
+from ...graph.values import Pick, Ref
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 from ..unlike import unlike
@@ -36,7 +37,9 @@ def merge_unlike_archs(merge: Merge, spec: Spec) -> Findings:
     """
     first, *others = merge.of
     shape, name = spec.shape(first), ref_of(first)
-    partners = [(one, "of") for one in others] + ([(merge.base, "base")] if merge.base else [])
+    partners = [(one, "of") for one in others] + (
+        [(merge.base, "base")] if isinstance(merge.base, Ref | Pick) else []
+    )
     for other, field in partners:
         theirs, second = spec.shape(other), ref_of(other)
         if shape is None or theirs is None or name is None or second is None:

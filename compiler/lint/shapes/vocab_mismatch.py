@@ -82,8 +82,9 @@ def _pairs(block: Block, spec: Spec) -> list[tuple[Model, Model, str, str]]:
         case Sample(origin=(first, *_)):
             other = _judge(block.judge, spec)
             return [(first, other, "judge", "judge")] if other else []
-        case Merge(of=(first, *others)):
-            return [(first, other, "of", "partner") for other in others]
+        case Merge(of=(first, *others), base=base):
+            partners = [(first, other, "of", "partner") for other in others]
+            return partners + ([(first, base, "base", "base")] if isinstance(base, Ref | Pick) else [])
         case _:
             return []
 

@@ -11,6 +11,7 @@ from ...graph.blocks.merge import Merge
 from ...graph.blocks.upcycle import Upcycle
 from ...graph.counts import head_dim, kv_heads
 from ...graph.schema import Block
+from ...graph.values import Pick, Ref
 from .. import files, model
 from .data import one_model, tokenizer
 from .drafts import Drafts
@@ -54,9 +55,18 @@ def _merge(drafts: Drafts, block: Merge) -> None:
         rng=drafts.rng(block.rng),
     )
     inputs = {f"model:{place}": one_model(drafts, one) for place, one in enumerate(block.of)}
-    if block.base is not None:
+    if isinstance(block.base, Ref | Pick):
         inputs["base"] = one_model(drafts, block.base)
-    drafts.add(block.address, block, work, inputs)
+    drafts.add(block.address, block, work, inputs | _readers(drafts, block))
+
+
+def _readers(drafts: Drafts, block: Merge) -> dict[str, str]:
+    """The tokenizers of the models, where they are several steps: only a run can tell whether they are one."""
+    models = {f"tokenizer:{place}": one for place, one in enumerate(block.of)}
+    if isinstance(block.base, Ref | Pick):
+        models["tokenizer:base"] = block.base
+    found = {role: tokenizer(drafts, one) for role, one in models.items()}
+    return found if len(set(found.values())) > 1 else {}
 
 
 def arch(of: Arch) -> model.Arch:

@@ -40,14 +40,19 @@ class UpcycleWork(Work):
 
 
 class MergeWork(Work):
-    """One model out of those in the roles `model:0`, `model:1` …"""
+    """One model out of those in the roles `model:0`, `model:1` … by their differences from that in `base`.
+
+    Where they may read with different tokenizers, those are in `tokenizer:0` … and `tokenizer:base`.
+    """
 
     kind: Literal["merge"] = "merge"
     method: Literal["linear", "slerp", "ema", "ties", "dare"]
     weights: tuple[Exact, ...] = Field(description="one for each model; empty for `ema`")
     density: Exact
     rate: float | None
-    per: Literal["layer", "whole"]
+    per: Literal["tensor", "layer", "whole"] = Field(
+        description="over what `slerp` measures an angle; without a `base` that of the weights themselves"
+    )
     rng: int
 
 

@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,14 @@ def ready(raw: bytes) -> Tokenizer:
         return Tokenizer.from_str(raw.decode())
     except Exception as error:  # what the library raises has no type of its own
         raise ValueError(f"is not read by the tokenizers library: {str(error).splitlines()[0]}") from None
+
+
+def fingerprint(folder: Path) -> str:
+    """What a tokenizer does, however its file is laid out: two that agree in it give every text the same ids."""
+    found = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    found.no_truncation()
+    found.no_padding()
+    return sha256(found.to_str().encode()).hexdigest()
 
 
 def _named(token: Any) -> str:

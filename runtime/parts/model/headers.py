@@ -27,6 +27,8 @@ class Held:
     file: Path
     shape: tuple[int, ...]
     dtype: str
+    start: int
+    """Its first byte in the file."""
 
 
 def headers(folder: Path) -> dict[str, Held]:
@@ -61,7 +63,7 @@ def header(path: Path) -> dict[str, Held]:
     spans: list[tuple[int, int, str]] = []
     found: dict[str, Held] = {}
     for name, about in told.items():
-        found[name], begin, end = _tensor(path, name, about)
+        found[name], begin, end = _tensor(path, name, about, 8 + length)
         spans.append((begin, end, name))
     at = 0
     for begin, end, name in sorted(spans):
@@ -73,8 +75,8 @@ def header(path: Path) -> dict[str, Held]:
     return found
 
 
-def _tensor(path: Path, name: str, about: Any) -> tuple[Held, int, int]:
-    """A tensor's entry, where its shape, dtype and bytes fit together."""
+def _tensor(path: Path, name: str, about: Any, first: int) -> tuple[Held, int, int]:
+    """A tensor's entry, where its shape, dtype and bytes fit together; tensors begin at byte `first`."""
     try:
         dtype, shape, (begin, end) = about["dtype"], tuple(about["shape"]), about["data_offsets"]
         whole = all(type(one) is int and 0 <= one < 1 << 60 for one in (*shape, begin, end))
@@ -82,7 +84,7 @@ def _tensor(path: Path, name: str, about: Any) -> tuple[Held, int, int]:
             raise ValueError
     except (KeyError, TypeError, ValueError):
         raise _damaged(path, f"the header's entry of `{name}` does not add up") from None
-    return Held(path, shape, dtype), begin, end
+    return Held(path, shape, dtype, first + begin), begin, end
 
 
 def _by_index(folder: Path) -> dict[str, Held]:

@@ -48,7 +48,10 @@ def fill(model: Decoder, folder: Path, dtypes: tuple[str, ...] = FLOATS) -> None
 
 
 def compare(
-    wanted: Mapping[str, tuple[int, ...]], held: Mapping[str, Held], folder: Path, dtypes: tuple[str, ...]
+    wanted: Mapping[str, tuple[int, ...]],
+    held: Mapping[str, Held],
+    where: Path | str,
+    dtypes: tuple[str, ...],
 ) -> None:
     """A letter that lists the tensors of a folder that are not those of the model."""
     notes: list[str] = []
@@ -64,7 +67,7 @@ def compare(
             notes.append(f"{name}: found {one.dtype}, where {', '.join(dtypes)} can be read")
     if notes:
         more = (f"and {len(notes) - _SHOWN} more",) if len(notes) > _SHOWN else ()
-        headline = f"{folder} does not hold the tensors that its model has: {len(notes)} differ"
+        headline = f"{where} does not hold the tensors that its model has: {len(notes)} differ"
         raise StageError("RUN109", "tensors-differ", headline, notes=(*notes[:_SHOWN], *more))
 
 
