@@ -11,7 +11,7 @@ EDITIONS = {
     "tokenize": 2,
     "init": 1,
     "load": 1,
-    "train": 2,
+    "train": 3,
     "prune": 1,
     "upcycle": 1,
     "merge": 1,

@@ -6,15 +6,17 @@ is a few counts, so a run that was cut off goes on with the very next sequence.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ....compiler.plan.model import Phase, TrainedWork
+from ....compiler.plan.model import TrainedWork
 from ..seeds import seed
 from .crew import Crew, CrewLost, Rows
 from .mixing import Mixture
@@ -63,7 +65,10 @@ class Feed:
     ) -> None:
         names = sorted({name for phase in work.phases for name in phase.shares})
         self._work, self._sets, self._workers, self._say = work, sets, workers, say
-        self._phases = tuple(_stretches(work.phases))
+        self._ends, self._mixture = (
+            list(accumulate(phase.steps for phase in work.phases)),
+            Mixture(work.phases),
+        )
         self._streams = {
             name: Stream(sets[name].train, seed(work.rng, "order", work.earlier, name)) for name in names
         }
@@ -112,14 +117,11 @@ class Feed:
 
         A sequence has one token more than the context, which is the last label; the next one begins with it.
         """
-        start, phase, mixture = next(
-            found for found in self._phases if place.step < found[0] + found[1].steps
-        )
-        taken = dict.fromkeys(place.taken, 0) if place.step == start else dict(place.taken)
-        drawn = dict(place.drawn)
+        phase = self._work.phases[bisect_right(self._ends, place.step)]
+        taken, drawn = dict(place.taken), dict(place.drawn)
         draws: list[tuple[str, int, int]] = []
         for _ in range(phase.sequences):
-            name = mixture.next(taken)
+            name = self._mixture.next(taken)
             draws.append((name, drawn[name], phase.context + 1))
             taken[name] += 1
             drawn[name] += phase.context
@@ -154,7 +156,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a stage stands before a step: sequences of this phase and tokens of the stage, by corpus."""
+    """Where a stage stands before a step: sequences and tokens so far, by corpus."""
 
     step: int
     taken: Mapping[str, int]
@@ -169,11 +171,3 @@ def batch_of(ids_BS: Tensor, documents_BS: Tensor) -> Batch:
     same = (documents_BS[:, 1:] == documents_BS[:, :-1]) & (documents_BS[:, 1:] >= 0)
     labels_BT = ids_BS[:, 1:].masked_fill(~same, IGNORED)
     return Batch(ids_BS[:, :-1].contiguous(), labels_BT, documents_BS[:, :-1].contiguous())
-
-
-def _stretches(phases: tuple[Phase, ...]) -> Iterator[tuple[int, Phase, Mixture]]:
-    """Each phase with the step at which it begins."""
-    start = 0
-    for phase in phases:
-        yield start, phase, Mixture(phase.shares, phase.steps * phase.sequences)
-        start += phase.steps
