@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,19 +18,39 @@ from ....compiler.plan.model import RopeScaling
 
 @dataclass(frozen=True, eq=False)
 class Rotation:
-    """Cosines and sines of the positions at hand, in fp32: [T, K]."""
+    """Cosines and sines of the positions at hand, in fp32: [T, K]; the first half's sines are negated."""
 
     cos_TK: Tensor
     sin_TK: Tensor
 
     def turn(self, x_BHTK: Tensor) -> Tensor:
         """Rotate channel i with channel i + K/2 by position * frequency i."""
-        first, second = x_BHTK.chunk(2, -1)
-        turned_BHTK = x_BHTK * self.cos_TK + torch.cat((-second, first), -1) * self.sin_TK
-        return turned_BHTK.to(x_BHTK.dtype)
+        if torch.compiler.is_compiling():  # what it can look into becomes one loop
+            return _turned(x_BHTK, self.cos_TK, self.sin_TK)
+        return _Turn.apply(x_BHTK, self.cos_TK, self.sin_TK)  # pyright: ignore[reportReturnType]
 
     def part(self, start: int, end: int) -> Rotation:
         return Rotation(self.cos_TK[start:end], self.sin_TK[start:end])
+
+
+class _Turn(torch.autograd.Function):
+    """A turn whose gradient is turned back: autograd alone would take twice as many passes over memory."""
+
+    @staticmethod
+    def forward(ctx: Any, x_BHTK: Tensor, cos_TK: Tensor, sin_TK: Tensor) -> Tensor:
+        ctx.save_for_backward(cos_TK, sin_TK)
+        return _turned(x_BHTK, cos_TK, sin_TK)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        cos_TK, sin_TK = ctx.saved_tensors
+        return _turned(gradients[0], cos_TK, -sin_TK), None, None
+
+
+def _turned(x_BHTK: Tensor, cos_TK: Tensor, sin_TK: Tensor) -> Tensor:
+    turned_BHTK = x_BHTK * cos_TK
+    turned_BHTK += x_BHTK.roll(x_BHTK.shape[-1] // 2, -1) * sin_TK
+    return turned_BHTK.to(x_BHTK.dtype)
 
 
 @lru_cache(maxsize=8)
@@ -44,9 +65,9 @@ def rotation(
     angles_TF = torch.outer(
         torch.arange(positions, dtype=torch.float64), frequencies(head_dim, base, scaling)
     )
-    both_TK = torch.cat((angles_TF, angles_TF), -1)
     length = magnitude(scaling)
-    cos_TK, sin_TK = (length * both_TK.cos()).float(), (length * both_TK.sin()).float()
+    cos_TF, sin_TF = (length * angles_TF.cos()).float(), (length * angles_TF.sin()).float()
+    cos_TK, sin_TK = torch.cat((cos_TF, cos_TF), -1), torch.cat((-sin_TF, sin_TF), -1)
     return Rotation(cos_TK.to(device), sin_TK.to(device))
 
 
