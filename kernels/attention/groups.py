@@ -18,7 +18,8 @@ def forward(q: Tensor, k: Tensor, v: Tensor, groups: list[Tensor], rule: Rule) -
     if not groups:
         return bands.forward(q, k, v, rule)
     if length := _even(groups, q):
-        o, lse = bands.forward(*(_cut(x, length) for x in (q, k, v)), rule)
+        q_, k_, v_ = (_cut(x, length) for x in (q, k, v))
+        o, lse = bands.forward(q_, k_, v_, rule)
         return _joined(o, q), _joined(lse, q).contiguous()
     flat = [_flat(x) for x in (q, k, v)]
     o_NHK = _room(flat[0])
@@ -38,8 +39,8 @@ def backward(
     if not groups:
         return bands.backward(do, q, k, v, o, lse, rule)
     if length := _even(groups, q):
-        parts = bands.backward(*(_cut(x, length) for x in (do, q, k, v, o, lse)), rule)
-        dq, dk, dv = (_joined(x, q) for x in parts)
+        do_, q_, k_, v_, o_, lse_ = (_cut(x, length) for x in (do, q, k, v, o, lse))
+        dq, dk, dv = (_joined(x, q) for x in bands.backward(do_, q_, k_, v_, o_, lse_, rule))
         return dq, dk, dv
     flat = [_flat(x) for x in (do, q, k, v, o, lse)]
     gradients = [_room(x) for x in flat[1:4]]
