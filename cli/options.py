@@ -15,6 +15,8 @@ from ..compiler.diagnostics.diagnostic import Diagnostic
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from ..compiler.text import Source, Span
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -189,19 +191,35 @@ def show_letters(letters: Sequence[Diagnostic], choice: str, stream: Any = None)
 def show_failure(error: Any, plan: Any, choice: str) -> int:
     """A runtime error as a letter that points into the spec where it can; returns its exit code."""
     from ..compiler.diagnostics.diagnostic import Label
-    from ..compiler.text import Source, Span
 
-    labels: tuple[Label, ...] = ()
     steps = [step.origin for step in plan.steps if step.address == error.step] if plan else []
-    origin = error.origin or next(iter(steps), None)
-    if origin and Path(origin.path).is_file():
-        source = Source(origin.path, Path(origin.path).read_text(errors="replace"))
-        if origin.line <= source.line_count:
-            start = source.offset(origin.line, origin.column)
-            length = len(source.line(origin.line)[origin.column - 1 :].split("{")[0].rstrip())
-            labels = (
-                Label(Span(source, start, start + length), "this gate" if error.origin else "this stage"),
-            )
+    marks = (
+        [(error.origin, None, "this gate")] if error.origin else [(one, None, "this stage") for one in steps]
+    )
+    marks += [(move.origin, move.length, told) for move, told in error.moves]
+    sources = {place.path: _source(place.path) for place, _, _ in marks}
+    labels = tuple(
+        Label(span, told)
+        for place, length, told in marks
+        if (span := _marked(sources[place.path], place, length))
+    )
     letter = Diagnostic(error.code, error.name, error.headline, labels, notes=error.notes, help=error.help)
     show_letters([letter], choice, sys.stderr)
     return error.exit_code
+
+
+def _source(path: str) -> Source | None:
+    """A spec as it is now."""
+    from ..compiler.text import Source
+
+    return Source(path, Path(path).read_text(errors="replace")) if Path(path).is_file() else None
+
+
+def _marked(source: Source | None, origin: Any, length: int | None) -> Span | None:
+    """What stands at a place of a spec, up to its brace where no length is given; None where it is gone."""
+    from ..compiler.text import Span
+
+    if source is None or origin.line > source.line_count:
+        return None
+    start, rest = source.offset(origin.line, origin.column), source.line(origin.line)[origin.column - 1 :]
+    return Span(source, start, start + min(length or len(rest.split("{")[0].rstrip()), len(rest)))

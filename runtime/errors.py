@@ -20,6 +20,7 @@ class LehrError(Exception):
     """A letter to the user.
 
     `step` is the plan address it is about, where there is one; `origin` where in the spec, if not at the step.
+    `moves` are changes of a stage's course that the letter points to as well, each with what to say there.
     """
 
     exit_code = 3
@@ -34,10 +35,11 @@ class LehrError(Exception):
         help: tuple[str, ...] = (),
         step: str | None = None,
         origin: Any = None,
+        moves: tuple[tuple[Any, str], ...] = (),
     ) -> None:
         super().__init__(headline)
         self.code, self.name, self.headline = code, name, headline
-        self.notes, self.help, self.step, self.origin = notes, help, step, origin
+        self.notes, self.help, self.step, self.origin, self.moves = notes, help, step, origin, moves
 
 
 class Refusal(LehrError):

@@ -13,6 +13,7 @@ from math import ceil, floor
 from typing import Any
 
 from ..diagnostics.diagnostic import Diagnostic
+from ..text import Span
 from ..units import EXAMPLES, STEPS, TOKENS, Dims, Quantity
 from . import course_letters as said
 from .blocks.trained import Trained
@@ -33,6 +34,8 @@ class Stretch:
     data: Ref | Portion | None
     meant: Fraction
     """Tokens that the stretch stands for; a profile's floor may have lengthened it beyond those."""
+    moved: tuple[tuple[str, Span], ...] = ()
+    """The fields that change as it begins, and where that was written."""
 
     @property
     def source(self) -> str | None:
@@ -140,6 +143,7 @@ class _Walk:
         self.clock: dict[Dims, Fraction] = dict.fromkeys((TOKENS, STEPS, EXAMPLES), Fraction(0))
         self.steps = 0
         self.stretches: list[Stretch] = []
+        self.moved: list[tuple[str, Span]] = []
         self.letters: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
 
@@ -172,6 +176,7 @@ class _Walk:
             for distance, track in due:
                 if distance == first:
                     track.advance()
+                    self.moved.append((track.field, track.span))
 
     def _take(self, steps: int, exactly: Fraction, step: dict[Dims, Fraction]) -> None:
         """Go on by some steps; a floor may lengthen them, and then the clock goes on by what was meant."""
@@ -190,7 +195,8 @@ class _Walk:
         base = rope.value if rope is not None else Fraction(0)
         gone = Fraction(steps) if raised == steps else max(exactly, Fraction(0))
         meant = gone * step[TOKENS]
-        self.stretches.append(Stretch(self.steps, raised, context, int(sequences), base, data, meant))
+        moved, self.moved = tuple(self.moved), []
+        self.stretches.append(Stretch(self.steps, raised, context, int(sequences), base, data, meant, moved))
         self.steps += raised
         for dims in self.clock:
             self.clock[dims] += gone * step[dims]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ...compiler.plan.model import Phase, Step, TrainedWork
+from ...compiler.plan.model import Move, Phase, Step, TrainedWork
 from ..errors import StageError
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ class Place:
         """What happened on the way here, and what there is to go back to."""
         last = f"step {self.saved}" if self.saved else "none; the stage begins anew"
         return (*self._rose(), *moved(self.work.phases, self.done), f"last checkpoint: {last}")
+
+    def moves(self) -> tuple[tuple[Move, str], ...]:
+        """The changes of the course that came last before here, and what to say of them in the spec."""
+        past = [move for move in self.step.moves if move.step <= self.done]
+        latest = max((move.step for move in past), default=0)
+        ago = f"{self.done - latest} step{'' if self.done - latest == 1 else 's'} earlier"
+        return tuple((move, f"{move.what} moved here, {ago}") for move in past if move.step == latest)
 
     def _rose(self) -> list[str]:
         if len(self.norms) < 2:
@@ -66,6 +73,7 @@ def not_finite(at: Place, loss: float, norm: float) -> StageError:
         notes=(f"loss {loss:g}, gradient norm {norm:g}; the step was not applied", *at.notes()),
         help=("lower `lr`, lengthen its warm-up, or set the optimizer's `clip` or `skip`",),
         step=name,
+        moves=at.moves(),
     )
 
 
@@ -78,6 +86,7 @@ def spiked(at: Place, norm: float, skip: float, times: int) -> StageError:
         notes=(f"gradient norm {norm:g}, and `skip` is {skip:g}", *at.notes()),
         help=("what does not pass is no spike: lower `lr`, lengthen its warm-up, or raise `skip`",),
         step=name,
+        moves=at.moves(),
     )
 
 
@@ -101,6 +110,7 @@ def out_of_memory(at: Place, phase: Phase, passes: Passes) -> StageError:
             else f"one sequence does not fit: lower `context`, or the layers or the width of the model of `{name}`",
         ),
         step=name,
+        moves=at.moves(),
     )
 
 

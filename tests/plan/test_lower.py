@@ -92,6 +92,17 @@ def test_phases_are_cut_where_shapes_or_shares_change_their_way(plan):
     ]
 
 
+def test_a_step_knows_where_its_course_was_written_to_change(plan):
+    found = plan().step("grown")
+    said = SPEC.splitlines()
+    places = [
+        (move.step, move.what, said[move.origin.line - 1][move.origin.column - 1 :][: move.length])
+        for move in found.moves
+    ]
+    assert places == [(20, "data", "closing"), (30, "context", "128 context")]
+    assert plan().step("last").moves == ()
+
+
 def test_mixes_in_mixes_are_multiplied_out(plan):
     first, second = work(plan(), "last").phases
     assert (first.shares["web"].first, first.shares["web"].last) == (Fraction(3, 10), Fraction(1, 10))

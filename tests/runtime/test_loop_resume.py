@@ -15,6 +15,7 @@ from lehr.compiler.plan.model import (
     Average,
     Checkpoint,
     InitWork,
+    Move,
     Origin,
     Phase,
     RMSProp,
@@ -302,8 +303,11 @@ def test_a_letter_about_the_loss_says_what_moved_and_how_the_gradient_rose(
     tmp_path: Path, inputs: dict[str, Path]
 ) -> None:
     lr = (Segment(start=0, end=6, first=0.01, last=0.01), Segment(start=6, end=8, first=1e38, last=1e38))
+    moves = [Move(step=at, what=what, origin=ORIGIN, length=9) for at, what in ((3, "data"), (5, "context"))]
+    one = step(WORK.model_copy(update={"lr": lr})).model_copy(update={"moves": tuple(moves)})
     with pytest.raises(StageError) as failed:
-        train.run(step(WORK.model_copy(update={"lr": lr})), inputs, desk(tmp_path / "wild"))
+        train.run(one, inputs, desk(tmp_path / "wild"))
+    assert failed.value.moves == ((moves[1], "context moved here, 2 steps earlier"),)
     first, rose, moved, last = failed.value.notes
     assert first.endswith("the step was not applied")
     assert rose.startswith("gradient norm ")

@@ -112,6 +112,7 @@ def _steps(drafts: Drafts, asked: Sequence[model.Gate]) -> list[model.Step]:
             work=found[name].work,
             checkpoint=found[name].checkpoint,
             layout=layout(getattr(found[name].block, "parallel", None)),
+            moves=found[name].moves,
             origin=origin(found[name].block.header),
         )
         for name in order

@@ -19,6 +19,7 @@ from ...graph.shares import Diet, diets, groups
 from ...graph.values import Portion, Ref, Timeline
 from ...units import STEPS, TOKENS
 from .. import model
+from .drafts import origin
 
 
 def phases(course: Course, graph: Graph, stage: Trained) -> tuple[model.Phase, ...]:
@@ -50,6 +51,20 @@ def _phase(stretch: Stretch, diet: Diet | None) -> model.Phase:
         sequences=stretch.sequences,
         rope=float(stretch.rope) or None,
         shares=shares,
+    )
+
+
+def moves(course: Course) -> tuple[model.Move, ...]:
+    """Where in the spec the changes along a course were written."""
+    return tuple(
+        model.Move(
+            step=stretch.start,
+            what=field,  # pyright: ignore[reportArgumentType]
+            origin=origin(span),
+            length=len(span.text.splitlines()[0]),
+        )
+        for stretch in course.stretches
+        for field, span in stretch.moved
     )
 
 

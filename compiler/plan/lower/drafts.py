@@ -27,6 +27,7 @@ class Draft:
     block: Block
     rank: tuple[int, ...]
     checkpoint: model.Checkpoint | None = None
+    moves: tuple[model.Move, ...] = ()
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Drafts:
         inputs: Mapping[str, str] | None = None,
         checkpoint: model.Checkpoint | None = None,
         after: str | None = None,
+        moves: tuple[model.Move, ...] = (),
     ) -> str:
         """Draft a step unless it is there, to run where the text has its block, or once `after` is done."""
         if address not in self.found:
@@ -55,7 +57,7 @@ class Drafts:
             rank = (self._places.get(after or block.address, place), int(after is not None), place)
             edition = self.editions.get(work.kind, 1)
             work = work.model_copy(update={"edition": edition})
-            self.found[address] = Draft(work, dict(inputs or {}), block, rank, checkpoint)
+            self.found[address] = Draft(work, dict(inputs or {}), block, rank, checkpoint, moves)
         return address
 
     def place(self, address: str) -> int:

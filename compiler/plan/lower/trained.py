@@ -61,7 +61,8 @@ def _add(
     saves = block.checkpoint
     every = course.interval(saves.every) if course and saves else 0
     checkpoint = model.Checkpoint(every=every, keep=saves.keep) if every and saves else None
-    drafts.add(block.address, block, work, inputs, checkpoint)
+    moves = laid.moves(course) if course else ()
+    drafts.add(block.address, block, work, inputs, checkpoint, moves=moves)
 
 
 def _shared(drafts: Drafts, block: Trained, inputs: dict[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Exact, Frozen
+from .origin import Origin
 
 Curve = Literal["linear", "cosine", "sqrt", "exponential"]
 
@@ -75,6 +76,15 @@ class Phase(Frozen):
     @property
     def tokens(self) -> int:
         return self.steps * self.sequences * self.context
+
+
+class Move(Frozen):
+    """Where the spec says that something of a stage's course changes."""
+
+    step: int = Field(description="steps done when it changes")
+    what: Literal["context", "batch", "rope", "data"]
+    origin: Origin
+    length: int = Field(description="characters from there")
 
 
 class Leg(Frozen):

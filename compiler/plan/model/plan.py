@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Folder, Frozen
-from .course import Checkpoint, Layout
+from .course import Checkpoint, Layout, Move
 from .data import (
     ClassifierWork,
     CorpusWork,
@@ -91,6 +91,7 @@ class Step(Frozen):
     work: AnyWork
     checkpoint: Checkpoint | None = None
     layout: Layout | None = Field(default=None, description="over devices; None is the cluster's")
+    moves: tuple[Move, ...] = Field(default=(), description="where a stage's course changes, for letters")
     origin: Origin
 
 
