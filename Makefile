@@ -7,10 +7,10 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A process for each core, up to four: each holds torch, and some hold transformers too.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadscope
 
-.PHONY: demo test proofs lint bench clean help
+.PHONY: demo test proofs lint bench bench-gpu clean help
 
 help:  ## show this
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
 
 demo: $(VENV)/.train  ## install, and run specs/quickstart.lehr from text to a trained model
 	$(BIN)/lehr run specs/quickstart.lehr
@@ -37,6 +37,10 @@ bench: $(VENV)/.dev  ## measure; every script prints a ratio against a named pee
 	$(BIN)/python bench/kernels_cpu.py
 	$(PIP) -e '.[train,bench]'
 	$(BIN)/python bench/train.py
+
+bench-gpu: $(BIN)/python  ## time the kernels on a GPU beside torch's and Liger's: bench/results/kernels-gpu-<device>.md
+	$(PIP) -e '.[train,bench-gpu]'
+	$(BIN)/python bench/kernels_gpu.py
 
 clean:  ## remove what was made here, but not runs/
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

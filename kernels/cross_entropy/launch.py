@@ -12,8 +12,8 @@ from torch import Tensor
 
 from .rows import Shape, Targets
 
-BLOCK = 8192
-"""Entries of a row that a program holds: 16 384 would spill registers on sm_90."""
+BLOCK, WARPS = 4096, 16
+"""Entries of a row that a program holds, eight a thread: with more of them some compiler spills on sm_90."""
 TILE = {"TOKENS": 128, "ENTRIES": 128, "WIDTH": 64, "TILES": 16}
 """182 registers of sm_90; with 256 entries the sums alone fill them and 48 bytes spill."""
 SMALL = {"TOKENS": 64, "ENTRIES": 64, "WIDTH": 16, "TILES": 16}
@@ -48,7 +48,7 @@ def cross_entropy(
         CAPPED=shape.cap is not None,
         REMAINDER=targets.remainder,
         WANTS=wants,
-        num_warps=16,
+        num_warps=WARPS,
     )
     return losses_C, gradient_CV
 

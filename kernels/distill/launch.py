@@ -10,8 +10,8 @@ from torch import Tensor
 from ..cross_entropy.launch import power_of_two, room
 from .rows import Divergence
 
-BLOCK = 4096
-"""Entries of both rows that a program holds."""
+BLOCK, WARPS = 4096, 16
+"""Entries of both rows that a program holds, eight of each a thread."""
 
 
 def divergence(
@@ -41,7 +41,7 @@ def divergence(
         KIND=of.kind,
         TINY=torch.finfo(z_CV.dtype).tiny,
         WANTS=wants,
-        num_warps=8,
+        num_warps=WARPS,
     )
     return losses_C, gradient_CV
 

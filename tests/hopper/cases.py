@@ -126,17 +126,23 @@ SUMS = {
 }
 
 
-def of_cross_entropy(k: int, remainder: bool) -> Case:
-    constants = {"K": k, "BLOCK": losses.BLOCK, "CAPPED": True, "REMAINDER": remainder, "WANTS": True}
-    name = f"cross_entropy_rows: {k} targets" + " and a remainder" * remainder
-    return Case(name, "cross_entropy.kernel", "cross_entropy_rows", ENTROPY, constants, {"num_warps": 16})
+def of_cross_entropy(k: int, remainder: bool, *, capped: bool = True, wants: bool = True) -> Case:
+    constants = {"K": k, "BLOCK": losses.BLOCK, "CAPPED": capped, "REMAINDER": remainder, "WANTS": wants}
+    name = f"cross_entropy_rows: {k} targets{' and a remainder' * remainder}{_told(capped, wants)}"
+    options = {"num_warps": losses.WARPS}
+    return Case(name, "cross_entropy.kernel", "cross_entropy_rows", ENTROPY, constants, options)
 
 
-def of_divergence(kind: str) -> Case:
-    constants = {"BLOCK": distill.BLOCK, "CAPPED": True, "TEACHER_CAPPED": True, "KIND": kind, "WANTS": True}
-    constants["TINY"] = 2**-126
-    name = f"divergence_rows: {kind}"
-    return Case(name, "distill.kernel", "divergence_rows", DIVERGENCE, constants, {"num_warps": 8})
+def of_divergence(kind: str, *, capped: bool = True, wants: bool = True) -> Case:
+    constants = {"BLOCK": distill.BLOCK, "CAPPED": capped, "TEACHER_CAPPED": capped, "KIND": kind}
+    constants |= {"TINY": 2**-126, "WANTS": wants}
+    name = f"divergence_rows: {kind}{_told(capped, wants)}"
+    options = {"num_warps": distill.WARPS}
+    return Case(name, "distill.kernel", "divergence_rows", DIVERGENCE, constants, options)
+
+
+def _told(capped: bool, wants: bool) -> str:
+    return ", cap" * capped + ", no gradient" * (not wants)
 
 
 def of_log_sums(dtype: str) -> Case:
@@ -151,6 +157,9 @@ def of_log_sums(dtype: str) -> Case:
 
 
 def every_loss() -> Iterator[Case]:
-    yield from (of_cross_entropy(k, remainder) for k, remainder in ((1, False), (2, False), (64, True)))
-    yield from (of_divergence(kind) for kind in ("forward", "reverse", "jensen_shannon"))
+    for capped, wants in product((True, False), repeat=2):
+        for k, remainder in ((1, False), (2, False), (64, True)):
+            yield of_cross_entropy(k, remainder, capped=capped, wants=wants)
+        for kind in ("forward", "reverse", "jensen_shannon"):
+            yield of_divergence(kind, capped=capped, wants=wants)
     yield from (of_log_sums(dtype) for dtype in ("bf16", "fp16", "fp32"))

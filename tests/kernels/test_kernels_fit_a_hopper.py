@@ -7,14 +7,17 @@ import torch
 
 pytest.importorskip("triton")
 
-from hopper.cases import every_loss, of_attention
+from hopper.cases import of_attention, of_cross_entropy, of_divergence, of_log_sums
 from hopper.compiled import SHARED, Case, compiled
 
 WIDEST = of_attention(256, torch.float16, documents=True, window=1024, cap=50.0)
 SOME = [
     *of_attention(128),
     *(case for case in WIDEST if case.kernel == "backward_keys"),
-    *every_loss(),
+    of_cross_entropy(1, False),
+    of_cross_entropy(64, True),
+    of_divergence("jensen_shannon"),
+    of_log_sums("bf16"),
 ]
 """The plainest of the size that most models have, and of the largest what takes most registers."""
 
