@@ -1,25 +1,27 @@
 """Losses and packed attention on one thread of a CPU, beside what people use there: CPU time and memory, in ratios.
 
-    python bench/kernels_cpu.py [--quick] [--write]
+    python bench/kernels_cpu.py [--quick]
 
-Forward and backward in fp32, modes in turn after a round that warms up; the median over the shapes, the worst
-beside it.  A mode's memory is the rise of the process's largest resident set while it runs, gradients included
-(read as Linux with glibc tells it).
-Peers: logits kept whole; torch's chunked `linear_cross_entropy`, where this torch has it; the formula of TRL's
-Jensen-Shannon loss, written anew from its definition, not TRL itself; `scaled_dot_product_attention` with a mask.
-`--write` keeps what is printed in `bench/results/kernels_cpu.md`: only from a machine that does nothing else.
+Forward and backward.  Times: modes in turn in one process, the better of two rounds after a small one that warms
+up.  Memory: the rise of a forked process's largest resident set, gradients included, before anything else ran (read
+as Linux with glibc tells it).  Each ratio is the median over the shapes, the worst beside it.
+Peers: logits kept whole, as fp32; torch's chunked `linear_cross_entropy` as it comes, where this torch has it; the
+formula of TRL's Jensen-Shannon loss, written anew from its definition; `scaled_dot_product_attention` with a mask.
+What is printed is also written to `bench/results/kernels-cpu.md`: run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import gc
+import os
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -31,59 +33,95 @@ from lehr.kernels.attention.op import Packing, attention
 from lehr.kernels.cross_entropy.op import cross_entropy
 from lehr.kernels.distill.op import divergence
 
-RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent / "results" / "kernels-cpu.md"
 TOKENS, VOCAB = 2048, 32_768
 WIDTHS = ((512, 512), (512, 1024), (576, 896), (256, 640))
-"""Of student and teacher."""
-PACKED = ((4, 512, 100), (2, 1024, 128), (1, 2048, 200))
-"""Rows, positions, length of a document; heads H 8, G 4, K 64."""
-ROUNDS = 3
+"""Of student and teacher: equal, Llama's 8B of 70B, Gemma 2's 2B of 9B and Qwen2's 0.5B of 1.5B, all narrower."""
+DTYPES = (torch.float32, torch.bfloat16)
+TEMPERATURE = 2.0
+IGNORED = 7
+"""Every so many labels one is ignored."""
+PACKED = ((1, 2048, 512), (1, 2048, 200), (2, 1024, 128), (4, 512, 100))
+"""Rows, positions, length of a document; heads H 8, G 2, K 64."""
+ROUNDS = 2
 
 Mode = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A over B, in time (0) or memory (1), and whether less or more of it is better."""
+    """A over B in CPU time or memory; at most or at least the limit, where there is one."""
 
     title: str
     one: str
     other: str
-    which: int = 0
+    limit: float | None = None
     less: bool = True
+    memory: bool = False
+
+    def target(self) -> str:
+        return "" if self.limit is None else f"{'≤' if self.less else '≥'} {self.limit:g}"
 
 
 RATIOS = (
-    Ratio("products alone / divergence, naive", "products", "KL, naive"),
-    Ratio("divergence, ours / naive", "KL, ours", "KL, naive"),
-    Ratio("its memory", "KL, ours", "KL, naive", 1),
-    Ratio("Jensen-Shannon, TRL's formula / ours", "JSD, TRL's formula", "JSD, ours", less=False),
-    Ratio("cross-entropy, ours / naive", "CE, ours", "CE, naive"),
-    Ratio("its memory", "CE, ours", "CE, naive", 1),
-    Ratio("cross-entropy, torch's chunks / ours", "CE, torch's chunks", "CE, ours", less=False),
-    Ratio("packed attention, mask / ours", "attention, mask", "attention, ours", less=False),
+    Ratio("divergence: its products alone / naive", "products", "KL, naive"),
+    Ratio("divergence: ours / naive", "KL, ours", "KL, naive", 0.72),
+    Ratio("divergence: memory, ours / naive", "KL, ours", "KL, naive", 0.15, memory=True),
+    Ratio("Jensen-Shannon: TRL's formula / ours", "JSD, TRL's formula", "JSD, ours", 3.0, less=False),
+    Ratio("cross-entropy: torch's chunks / ours", "CE, torch's chunks", "CE, ours", 3.0, less=False),
+    Ratio("cross-entropy: ours / naive", "CE, ours", "CE, naive"),
+    Ratio("cross-entropy: memory, ours / naive", "CE, ours", "CE, naive", memory=True),
+    Ratio("packed attention: mask / ours", "attention, mask", "attention, ours", 3.5, less=False),
 )
+WEIGHED = {name for ratio in RATIOS if ratio.memory for name in (ratio.one, ratio.other)}
 
 
-def of_losses(width: int, teacher: int, tokens: int, vocab: int) -> tuple[list[Tensor], dict[str, Mode]]:
+@dataclass(slots=True)
+class Case:
+    """A shape, what moves there, and its modes; what was found of each, in s and in MB."""
+
+    shape: str
+    moving: list[Tensor]
+    modes: dict[str, Mode]
+    seconds: dict[str, float]
+    megabytes: dict[str, float]
+
+    @classmethod
+    def of(cls, shape: str, moving: list[Tensor], modes: dict[str, Mode]) -> Case:
+        return cls(shape, moving, modes, dict.fromkeys(modes, torch.inf), {})
+
+    def ratio(self, of: Ratio) -> float | None:
+        found = self.megabytes if of.memory else self.seconds
+        return found[of.one] / found[of.other] if of.one in found and of.other in found else None
+
+
+def of_losses(width: int, teacher: int, dtype: torch.dtype, tokens: int, vocab: int) -> Case:
     torch.manual_seed(0)
-    x, w = torch.randn(tokens, width), torch.randn(vocab, width) * 2 * width**-0.5
-    t, u = torch.randn(tokens, teacher), torch.randn(vocab, teacher) * 2 * teacher**-0.5
+    shapes = ((tokens, width), (vocab, width), (tokens, teacher), (vocab, teacher))
+    x, w, t, u = (torch.randn(shape, dtype=dtype) for shape in shapes)
+    w, u = w * 2 * width**-0.5, u * 2 * teacher**-0.5
     labels = torch.randint(vocab, (tokens,))
+    labels[::IGNORED] = -100
     moving = [x.requires_grad_(), w.requires_grad_()]
+    ours = partial(divergence, x, w, t, u, temperature=TEMPERATURE)
     modes: dict[str, Mode] = {
         "products": lambda: products(x, w, t, u),
         "KL, naive": lambda: naive_divergence(x, w, t, u),
-        "KL, ours": lambda: divergence(x, w, t, u).backward(),
+        "KL, ours": lambda: ours().backward(),
         "JSD, TRL's formula": lambda: trl_jensen_shannon(x, w, t, u),
-        "JSD, ours": lambda: divergence(x, w, t, u, kind="jensen_shannon").backward(),
-        "CE, naive": lambda: functional.cross_entropy(x @ w.T, labels, reduction="sum").backward(),
+        "JSD, ours": lambda: ours(kind="jensen_shannon").backward(),
+        "CE, naive": lambda: functional.cross_entropy(logits(x, w), labels, reduction="sum").backward(),
         "CE, ours": lambda: cross_entropy(x, w, labels).backward(),
     }
     if hasattr(torch.nn, "LinearCrossEntropyOptions"):
         chunked = partial(functional.linear_cross_entropy, options=torch.nn.LinearCrossEntropyOptions())
         modes["CE, torch's chunks"] = lambda: chunked(x, w, labels, reduction="sum").backward()
-    return moving, modes
+    name = str(dtype).removeprefix("torch.")
+    return Case.of(f"{name}, N {tokens}, V {vocab}, D {width}, E {teacher}", moving, modes)
+
+
+def logits(x: Tensor, w: Tensor) -> Tensor:
+    return (x @ w.T).float()
 
 
 def products(x: Tensor, w: Tensor, t: Tensor, u: Tensor) -> None:
@@ -93,96 +131,123 @@ def products(x: Tensor, w: Tensor, t: Tensor, u: Tensor) -> None:
         _back = z @ w, z.T @ x
 
 
-def naive_divergence(x: Tensor, w: Tensor, t: Tensor, u: Tensor) -> None:
+def log_softmaxes(x: Tensor, w: Tensor, t: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
-        log_p = functional.log_softmax(t @ u.T, -1)
-    functional.kl_div(functional.log_softmax(x @ w.T, -1), log_p, reduction="sum", log_target=True).backward()
+        log_p = functional.log_softmax(logits(t, u) / TEMPERATURE, -1)
+    return functional.log_softmax(logits(x, w) / TEMPERATURE, -1), log_p
+
+
+def naive_divergence(x: Tensor, w: Tensor, t: Tensor, u: Tensor) -> None:
+    log_q, log_p = log_softmaxes(x, w, t, u)
+    functional.kl_div(log_q, log_p, reduction="sum", log_target=True).backward()
 
 
 def trl_jensen_shannon(x: Tensor, w: Tensor, t: Tensor, u: Tensor, beta: float = 0.5) -> None:
-    with torch.no_grad():
-        log_p = functional.log_softmax(t @ u.T, -1)
-    log_q, share = functional.log_softmax(x @ w.T, -1), torch.tensor(beta)
+    (log_q, log_p), share = log_softmaxes(x, w, t, u), torch.tensor(beta)
     log_m = torch.logsumexp(torch.stack([log_q + torch.log1p(-share), log_p + share.log()]), 0)
     by_teacher = functional.kl_div(log_m, log_p, reduction="none", log_target=True)
     by_student = functional.kl_div(log_m, log_q, reduction="none", log_target=True)
     (share * by_teacher + (1 - share) * by_student).sum().backward()
 
 
-def of_attention(rows: int, length: int, document: int) -> tuple[list[Tensor], dict[str, Mode]]:
-    q, k, v = (torch.randn(rows, length, heads, 64).transpose(1, 2).requires_grad_() for heads in (8, 4, 4))
+def of_attention(rows: int, length: int, document: int) -> Case:
+    q, k, v = (torch.randn(rows, length, heads, 64).transpose(1, 2).requires_grad_() for heads in (8, 2, 2))
     documents = torch.arange(length).div(document, rounding_mode="floor").expand(rows, length)
     packing = Packing.of(documents)
     mask = packing.visible(length, None, documents.device)
     masked = partial(functional.scaled_dot_product_attention, attn_mask=mask, enable_gqa=True)
-    return [q, k, v], {
+    modes: dict[str, Mode] = {
         "attention, mask": lambda: masked(q, k, v).sum().backward(),
         "attention, ours": lambda: attention(q, k, v, packing).sum().backward(),
     }
+    return Case.of(f"{rows} x {length} in documents of {document}", [q, k, v], modes)
 
 
-def measured(mode: Mode, moving: list[Tensor]) -> tuple[float, float]:
-    """Seconds of CPU and MB of memory."""
-    for tensor in moving:
-        tensor.grad = None
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # else memory that an earlier mode freed would serve this one unseen
-    Path("/proc/self/clear_refs").write_text("5")
-    before, began = _peak(), time.process_time()
-    mode()
-    return time.process_time() - began, max(_peak() - before, 0.001)
+def cases(quick: bool) -> list[Case]:
+    tokens, vocab = (256, 4096) if quick else (TOKENS, VOCAB)
+    few = slice(1 if quick else None)
+    losses = [of_losses(*widths, dtype, tokens, vocab) for dtype in DTYPES for widths in WIDTHS[few]]
+    return losses + [of_attention(*packed) for packed in PACKED[few]]
+
+
+def weigh(mode: Mode) -> float:
+    """MB of memory that a mode needs, in a process that ends with it."""
+    read, write = os.pipe()
+    if os.fork() == 0:
+        ctypes.CDLL(None).malloc_trim(0)  # else memory that somebody freed would serve this mode unseen
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _peak()
+        mode()
+        os.write(write, str(_peak() - before).encode())
+        os._exit(0)
+    os.close(write)
+    os.wait()
+    with open(read) as told:
+        return float(told.read())
 
 
 def _peak() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1000
 
 
-def in_turn(moving: list[Tensor], modes: dict[str, Mode], rounds: int) -> dict[str, tuple[float, float]]:
-    """The median of each mode, after one round that nobody counts."""
-    found = [{name: measured(mode, moving) for name, mode in modes.items()} for _ in range(1 + rounds)][1:]
-    return {name: tuple(statistics.median(one[name][i] for one in found) for i in range(2)) for name in modes}
+def clock(case: Case) -> None:
+    """One round of a case's modes in turn; the best time of each stays."""
+    for name, mode in case.modes.items():
+        for tensor in case.moving:
+            tensor.grad = None
+        began = time.process_time()
+        mode()
+        case.seconds[name] = min(case.seconds[name], time.process_time() - began)
 
 
-def table(found: list[tuple[str, dict[str, tuple[float, float]]]]) -> list[str]:
-    lines = ["| shape | mode | s | MB |", "|---|---|---:|---:|"]
-    lines += [
-        f"| {shape} | {name} | {seconds:.3f} | {megabytes:.0f} |"
-        for shape, modes in found
-        for name, (seconds, megabytes) in modes.items()
-    ]
-    lines += ["", "| ratio | median over the shapes | worst | better |", "|---|---:|---:|---|"]
+def summary(found: list[Case]) -> list[str]:
+    lines = ["| ratio | target | median over the shapes | worst |", "|---|---:|---:|---:|"]
     for one in RATIOS:
-        both = [modes for _, modes in found if one.one in modes and one.other in modes]
-        ratios = [modes[one.one][one.which] / modes[one.other][one.which] for modes in both]
+        ratios = [ratio for case in found if (ratio := case.ratio(one)) is not None]
         if ratios:
-            worst, better = (max(ratios), "less") if one.less else (min(ratios), "more")
-            lines.append(f"| {one.title} | {statistics.median(ratios):.2f} | {worst:.2f} | {better} |")
+            worst = (max if one.less else min)(ratios)
+            lines.append(f"| {one.title} | {one.target()} | {statistics.median(ratios):.2f} | {worst:.2f} |")
     return lines
+
+
+def details(found: list[Case]) -> list[str]:
+    lines = ["| shape | mode | s | MB |", "|---|---|---:|---:|"]
+    for case in found:
+        for name, seconds in case.seconds.items():
+            megabytes = f"{case.megabytes[name]:.0f}" if name in case.megabytes else ""
+            lines.append(f"| {case.shape} | {name} | {seconds:.3f} | {megabytes} |")
+    return lines
+
+
+def machine() -> str:
+    told = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    cpu = told[1] if told else platform.machine()
+    return f"{cpu}, {torch.backends.cpu.get_cpu_capability()}, one thread; Python {platform.python_version()}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one small shape of each, once: does it run?")
-    parser.add_argument("--write", action="store_true", help="keep the tables below bench/results")
-    options = parser.parse_args()
-    if options.write and options.quick:
-        parser.error("--write keeps whole runs only, not --quick ones")
+    parser.add_argument(
+        "--quick", action="store_true", help="one small shape of each: does it run?  writes nothing"
+    )
+    quick = parser.parse_args().quick
     torch.set_num_threads(1)
-    quick, found = options.quick, []
-    tokens, vocab, rounds = (256, 4096, 1) if quick else (TOKENS, VOCAB, ROUNDS)
-    for width, teacher in WIDTHS[:1] if quick else WIDTHS:
-        shape = f"N {tokens}, V {vocab}, D {width}, E {teacher}"
-        found.append((shape, in_turn(*of_losses(width, teacher, tokens, vocab), rounds)))
-    for rows, length, document in PACKED[:1] if quick else PACKED:
-        shape = f"{rows} x {length} in documents of {document}"
-        found.append((shape, in_turn(*of_attention(rows, length, document), rounds)))
-    told = f"`bench/kernels_cpu.py`, one thread, {platform.machine()}, torch {torch.__version__}"
-    page = "\n".join([told, "", *table(found)])
+    for warm in cases(quick=True):
+        clock(warm)
+    found = cases(quick)
+    for case in found:
+        case.megabytes = {name: weigh(mode) for name, mode in case.modes.items() if name in WEIGHED}
+    for case in found:
+        for _ in range(ROUNDS):
+            clock(case)
+    told = f"`python bench/kernels_cpu.py`, {date.today()}; {machine()}, torch {torch.__version__}."
+    page = "\n".join(
+        ["# Losses and packed attention on a CPU", "", told, "", *summary(found), "", *details(found)]
+    )
     print(page)
-    if options.write:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "kernels_cpu.md").write_text(page + "\n")
+    if not quick:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page + "\n")
 
 
 if __name__ == "__main__":
