@@ -170,10 +170,11 @@ def cases(quick: bool) -> list[Case]:
     return losses + [of_attention(*packed) for packed in PACKED[few]]
 
 
-def weigh(mode: Mode) -> float:
-    """MB of memory that a mode needs, in a process that ends with it."""
+def weigh(mode: Mode, small: Mode) -> float:
+    """MB of memory that a mode needs, in a process that ends with it; a small one has loaded the code."""
     read, write = os.pipe()
     if os.fork() == 0:
+        small()
         ctypes.CDLL(None).malloc_trim(0)  # else memory that somebody freed would serve this mode unseen
         Path("/proc/self/clear_refs").write_text("5")
         before = _peak()
@@ -232,11 +233,12 @@ def main() -> None:
     )
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
-    for warm in cases(quick=True):
-        clock(warm)
-    found = cases(quick)
+    small, found = cases(quick=True), cases(quick)
+    for case in small:
+        clock(case)
     for case in found:
-        case.megabytes = {name: weigh(mode) for name, mode in case.modes.items() if name in WEIGHED}
+        for name in WEIGHED & case.modes.keys():
+            case.megabytes[name] = weigh(case.modes[name], small[0].modes[name])
     for case in found:
         for _ in range(ROUNDS):
             clock(case)

@@ -21,6 +21,9 @@ from torch.backends import mkldnn
 
 from .choice import chunk_of
 
+STRIPE = 1 << 18
+"""Numbers of an unembedding that a CPU widens at once: 1 MB in fp32, which stays in the cache."""
+
 Part = slice | Tensor
 """Which tokens: a stretch, or the indices of those that count."""
 Rows = Callable[[Tensor, Part], tuple[Tensor, Tensor]]
@@ -34,43 +37,56 @@ def swept(
     hidden_ND: Tensor, unembedding_VD: Tensor, weights_N: Tensor, rows: Rows, wants: tuple[bool, bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The sum of the losses, and its gradients by the hidden states and the unembedding, empty where not wanted."""
-    products = Products.of(unembedding_VD)
+    products = Products(unembedding_VD)
     losses_N = hidden_ND.new_zeros(hidden_ND.shape[0], dtype=products.wide)
     by_hidden = torch.zeros_like(hidden_ND) if wants[0] else hidden_ND.new_empty(0)
-    by_unembedding: Tensor | None = None
+    sum_VD = _chunks(
+        products, hidden_ND, weights_N, rows, losses_N, by_hidden if wants[0] else None, wants[1]
+    )
+    if not wants[1]:
+        return losses_N.sum(), by_hidden, hidden_ND.new_empty(0)
+    by_unembedding = torch.zeros_like(unembedding_VD) if sum_VD is None else sum_VD.to(unembedding_VD.dtype)
+    return losses_N.sum(), by_hidden, by_unembedding
+
+
+def _chunks(
+    products: Products,
+    hidden_ND: Tensor,
+    weights_N: Tensor,
+    rows: Rows,
+    losses_N: Tensor,
+    by_hidden_ND: Tensor | None,
+    wants_unembedding: bool,
+) -> Tensor | None:
+    """Fills the losses and the gradient by the hidden states; the sum of that by the unembedding, in wide numbers.
+
+    A function of its own, so that the chunk's logits are gone before that sum is narrowed.
+    """
+    sum_VD: Tensor | None = None
     for part, z_CV in products.logits(hidden_ND, weights_N):
         losses_N[part], gradient_CV = rows(z_CV, part)
-        if wants[0]:
-            by_hidden[part] = products.back(gradient_CV).to(by_hidden.dtype)
-        if wants[1]:
-            by_unembedding = products.added(by_unembedding, gradient_CV, hidden_ND[part])
-    if not wants[1]:
-        by_unembedding = hidden_ND.new_empty(0)
-    elif by_unembedding is None:
-        by_unembedding = torch.zeros_like(unembedding_VD)
-    return losses_N.sum(), by_hidden, by_unembedding.to(unembedding_VD.dtype)
+        if by_hidden_ND is not None:
+            by_hidden_ND[part] = products.back(gradient_CV).to(by_hidden_ND.dtype)
+        if wants_unembedding:
+            sum_VD = products.added(sum_VD, gradient_CV, hidden_ND[part])
+    return sum_VD
 
 
 @dataclass(frozen=True, slots=True)
 class Products:
     """Products with an unembedding whose sums are fp32 or wider.
 
-    CUDA multiplies bf16 and fp16 into fp32.  A CPU has no such product: there the unembedding is widened once,
-    and where it was bf16 the CPU may round what it multiplies to bf16 again, which it already is but for the
-    gradient of the logits.  Logits rounded to bf16 would spoil the gradient of a divergence by 2 to 4 %.
+    CUDA multiplies bf16 and fp16 into fp32.  A CPU has no such product: there the unembedding is widened, a stripe
+    of its rows at a time, and where it is bf16 the CPU may round what it multiplies to bf16 again, which it is
+    already but for the gradient of the logits.  Logits rounded to bf16 would spoil the gradient of a divergence by
+    2 to 4 %.
     """
 
     unembedding_VD: Tensor
-    wide: torch.dtype
-    rounds: bool
-    """Whether a CPU multiplies in bf16: 1.5 to 2.5 times as fast with AVX-512, 3 times with AMX."""
 
-    @classmethod
-    def of(cls, unembedding_VD: Tensor) -> Products:
-        wide = torch.promote_types(unembedding_VD.dtype, torch.float32)
-        if unembedding_VD.is_cuda:
-            return cls(unembedding_VD, wide, False)
-        return cls(unembedding_VD.to(wide), wide, unembedding_VD.dtype == torch.bfloat16)
+    @property
+    def wide(self) -> torch.dtype:
+        return torch.promote_types(self.unembedding_VD.dtype, torch.float32)
 
     def logits(self, hidden_ND: Tensor, weights_N: Tensor | None = None) -> Iterator[tuple[Part, Tensor]]:
         """Chunks of the tokens that weigh something, and their logits, all in the same memory."""
@@ -82,25 +98,62 @@ class Products:
 
     def made(self, x_CD: Tensor, z_CV: Tensor) -> Tensor:
         """The logits of these hidden states, written to `z_CV`."""
-        if x_CD.dtype == self.unembedding_VD.dtype != self.wide:
+        if self._narrow_on_cuda:
             return torch.mm(x_CD, self.unembedding_VD.T, out_dtype=self.wide, out=z_CV)
-        with _rounding(self.rounds):
-            return torch.mm(x_CD.to(self.wide), self.unembedding_VD.T, out=z_CV)
+        x_CD = x_CD.to(self.wide)
+        with self._rounding():
+            for rows, stripe_SD in self._stripes():
+                torch.mm(x_CD, stripe_SD.T, out=z_CV[:, rows])
+        return z_CV
 
     def back(self, gradient_CV: Tensor) -> Tensor:
         """The gradient by the hidden states [C, D]."""
-        with _rounding(self.rounds):
+        if self._narrow_on_cuda or self.unembedding_VD.dtype == torch.bfloat16:
             return gradient_CV.to(self.unembedding_VD.dtype) @ self.unembedding_VD
+        sum_CD = gradient_CV.new_zeros(gradient_CV.shape[0], self.unembedding_VD.shape[1])
+        with self._rounding():
+            for rows, stripe_SD in self._stripes():
+                sum_CD.addmm_(gradient_CV[:, rows], stripe_SD)
+        return sum_CD
 
     def added(self, sum_VD: Tensor | None, gradient_CV: Tensor, x_CD: Tensor) -> Tensor:
         """One more chunk's gradient by the unembedding; the first is written, not added to zeros."""
         if gradient_CV.dtype == self.wide:
             x_CD = x_CD.to(self.wide)
-            with _rounding(self.rounds):
+            with self._rounding():
                 return gradient_CV.T @ x_CD if sum_VD is None else sum_VD.addmm_(gradient_CV.T, x_CD)
         if sum_VD is None:
             return torch.mm(gradient_CV.T, x_CD, out_dtype=self.wide)
         return torch.addmm(sum_VD, gradient_CV.T, x_CD, out_dtype=self.wide, out=sum_VD)
+
+    @property
+    def _narrow_on_cuda(self) -> bool:
+        return self.unembedding_VD.is_cuda and self.unembedding_VD.dtype != self.wide
+
+    def _stripes(self) -> Iterator[tuple[slice, Tensor]]:
+        """Rows of the unembedding in wide numbers: all of them, where they are already."""
+        vocab, width = self.unembedding_VD.shape
+        if self.unembedding_VD.dtype == self.wide:
+            yield slice(0, vocab), self.unembedding_VD
+            return
+        room_SD = self.unembedding_VD.new_empty((max(1, STRIPE // width), width), dtype=self.wide)
+        for start in range(0, vocab, len(room_SD)):
+            rows = slice(start, min(start + len(room_SD), vocab))
+            yield rows, room_SD[: rows.stop - start].copy_(self.unembedding_VD[rows])
+
+    @contextmanager
+    def _rounding(self) -> Iterator[None]:
+        """bf16 that was widened: products of a CPU may multiply in bf16 and add in fp32, 3 times as fast with AMX.
+
+        Where the CPU has no bf16 this changes nothing.
+        """
+        products: Any = mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
+        before = products.fp32_precision
+        products.fp32_precision = "bf16" if self.unembedding_VD.dtype == torch.bfloat16 else before
+        try:
+            yield
+        finally:
+            products.fp32_precision = before
 
 
 def _parts(tokens: int, chunk: int, weights_N: Tensor | None) -> Iterator[tuple[Part, int]]:
@@ -112,15 +165,3 @@ def _parts(tokens: int, chunk: int, weights_N: Tensor | None) -> Iterator[tuple[
     for start in range(0, tokens, max(1, chunk)):
         stop = min(start + chunk, tokens)
         yield slice(start, stop) if kept is None else kept[start:stop], stop - start
-
-
-@contextmanager
-def _rounding(rounds: bool) -> Iterator[None]:
-    """A CPU's fp32 products may multiply in bf16 and still add in fp32; where it has no bf16 this changes nothing."""
-    products: Any = mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
-    before = products.fp32_precision
-    products.fp32_precision = "bf16" if rounds else before
-    try:
-        yield
-    finally:
-        products.fp32_precision = before

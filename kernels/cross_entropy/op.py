@@ -136,7 +136,7 @@ def _log_probs(
     if by_kernel(hidden_ND):
         return launch.log_probs(hidden_ND, unembedding_VD, ids_N, cap).where(kept_N > 0, 0.0)
     found_N = torch.zeros_like(kept_N)
-    for part, z_CV in Products.of(unembedding_VD).logits(hidden_ND, kept_N):
+    for part, z_CV in Products(unembedding_VD).logits(hidden_ND, kept_N):
         found_N[part] = rows.log_probs(z_CV, ids_N[part], cap)
     return found_N
 

@@ -203,7 +203,7 @@ def _divergence(
     wants_unembedding: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     of, wants = Divergence(kind, beta, temperature, cap, teacher_cap), (wants_hidden, wants_unembedding)
-    teacher = Products.of(teacher_unembedding_VE)
+    teacher = Products(teacher_unembedding_VE)
     room: list[Tensor] = []
 
     def of_chunk(z_CV: Tensor, part: Part) -> tuple[Tensor, Tensor]:

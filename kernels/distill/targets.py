@@ -18,7 +18,7 @@ def guesses(hidden_NE: Tensor, unembedding_VE: Tensor) -> Tensor:
     """The most likely token of each: int64 [N].  A cap or a temperature would not change it."""
     checks.last_layer(hidden_NE, unembedding_VE)
     found_N = torch.empty(hidden_NE.shape[0], dtype=torch.int64, device=hidden_NE.device)
-    for part, z_CV in Products.of(unembedding_VE).logits(hidden_NE):
+    for part, z_CV in Products(unembedding_VE).logits(hidden_NE):
         found_N[part] = z_CV.argmax(1)
     return found_N
 
@@ -32,7 +32,7 @@ def top_k(
     checks.positive("temperature", temperature)
     checks.positive("cap", cap)
     checks.within("k", k, 1, unembedding_VE.shape[0])
-    products = Products.of(unembedding_VE)
+    products = Products(unembedding_VE)
     ids_NK = torch.empty(hidden_NE.shape[0], k, dtype=torch.int64, device=hidden_NE.device)
     log_probs_NK = torch.empty_like(ids_NK, dtype=products.wide)
     for part, z_CV in products.logits(hidden_NE):
