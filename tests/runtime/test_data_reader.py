@@ -134,7 +134,8 @@ def test_whatever_stands_in_a_line_the_others_are_read(
 
 
 @given(
-    content=st.binary(max_size=200), ending=st.sampled_from([".jsonl.gz", ".jsonl.zst", ".parquet", ".txt"])
+    content=st.binary(max_size=200),
+    ending=st.sampled_from([".jsonl.gz", ".jsonl.zst", ".parquet", ".arrow", ".txt"]),
 )
 def test_a_file_of_any_bytes_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, ending: str
@@ -166,6 +167,9 @@ def test_a_parquet_file_without_the_column_is_refused(tmp_path: Path) -> None:
         ("a.json.zst", "lines"),
         ("a.parquet", "rows"),
         ("a.parquet.gz", ".parquet.gz"),
+        ("a.arrow", "batches"),
+        ("a.feather", "batches"),
+        ("a.arrow.gz", ".arrow.gz"),
         ("a.b.txt", "text"),
         ("README", "text"),
         ("a.md.gz", "text"),

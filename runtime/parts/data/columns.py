@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _AT_ONCE = 256  # rows
-_MOST = 2 << 30
+MOST = 2 << 30
 """Bytes of one column in one row group: it is held whole while it is read."""
-_RATIO = 256
-_FREE = 64 << 20
+RATIO = 256
+FREE = 64 << 20
 
 
 def rows(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
@@ -21,20 +21,20 @@ def rows(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any] | Va
     Raises ValueError where the file is no Parquet, lacks the column or would not fit in memory.
     """
     try:
-        wanted = _plain(pq.read_schema(stream), name)
+        wanted = plain(pq.read_schema(stream), name)
         # As a dictionary, one long text in a million rows is held once.
         with pq.ParquetFile(stream, read_dictionary=[name]) as file:
             _refuse_bombs(file, wanted)
             row = 0
             for batch in file.iter_batches(batch_size=_AT_ONCE, columns=wanted):
-                for found in _values(batch):
+                for found in values(batch):
                     row += 1
                     yield row, found
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"is damaged: {str(error).splitlines()[0]}") from error
 
 
-def _plain(schema: pa.Schema, name: str) -> list[str]:
+def plain(schema: pa.Schema, name: str) -> list[str]:
     """The column of texts, and the columns that JSON could hold as they are."""
     if name not in schema.names:
         raise ValueError(f"has no column `{name}`; it has {', '.join(schema.names[:8]) or 'none'}")
@@ -50,12 +50,12 @@ def _refuse_bombs(file: pq.ParquetFile, wanted: list[str]) -> None:
     for group in map(told.row_group, range(told.num_row_groups)):
         for column in map(group.column, range(group.num_columns)):
             size = column.total_uncompressed_size
-            swells = size > _FREE + _RATIO * max(1, column.total_compressed_size)
-            if column.path_in_schema in wanted and (swells or size > _MOST):
+            swells = size > FREE + RATIO * max(1, column.total_compressed_size)
+            if column.path_in_schema in wanted and (swells or size > MOST):
                 raise ValueError(f"holds {size >> 20} MiB in one group of column `{column.path_in_schema}`")
 
 
-def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | ValueError]:
+def values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | ValueError]:
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     for at in range(batch.num_rows):
         try:

@@ -1,4 +1,4 @@
-"""Texts out of files of one's own: JSON lines, Parquet, and plain text, compressed or not.
+"""Texts out of files of one's own: JSON lines, Parquet, Arrow, and plain text, compressed or not.
 
 One reader for all of them, file after file in the order of their names.  It yields
 what it found, and what it could not take with the reason, in memory that depends
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from ....compiler.plan.files import opened
 from ..door import parse
-from . import columns
+from . import arrow, columns
 from .decompress import chunks
 from .kinds import kind_of, packing
 
@@ -58,7 +58,9 @@ def read(file: str, name: str, root: Path) -> Iterator[Record | Bad]:
             if kind == "lines":
                 yield from _json_lines(stream, file, name)
             elif kind == "rows":
-                yield from _rows(stream, file, name)
+                yield from _rows(columns.rows(stream, name), file, name)
+            elif kind == "batches":
+                yield from _rows(arrow.rows(stream, name), file, name)
             else:
                 yield _whole(stream, file)
     except (OSError, ValueError) as error:
@@ -156,8 +158,10 @@ def _line_of(raw: bytes, error: ValueError) -> int:
     return raw.count(b"\n", 0, max(0, at)) + 1
 
 
-def _rows(stream: BinaryIO, file: str, name: str) -> Iterator[Record | Bad]:
-    for row, found in columns.rows(stream, name):
+def _rows(
+    rows: Iterator[tuple[int, dict[str, Any] | ValueError]], file: str, name: str
+) -> Iterator[Record | Bad]:
+    for row, found in rows:
         try:
             if isinstance(found, ValueError):
                 raise found
