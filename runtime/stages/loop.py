@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from ...compiler.plan.model import Phase, Step, TrainedWork, rate
@@ -23,6 +24,7 @@ from ..errors import Interrupted
 from ..parts.data.feed import Batch
 from ..parts.model.decoder import Decoder
 from ..parts.optim.average import Average
+from ..parts.optim.merge_back import Merging
 from ..parts.optim.optimizer import load_state, optimizer_for, set_rate, state_tensors
 from ..store.faults import fault_point
 from . import trouble
@@ -64,6 +66,8 @@ class Loop:
     """Bytes of models that stand still beside the one that learns."""
     before: Callable[[int], None] | None = None
     """Told how many steps are done before a gate measures the model and the next step begins."""
+    difference: Mapping[str, Tensor] | None = None
+    """What a reference model learned, by parameter, where the work merges it back."""
     done: int = 0
     tail: list[float] = field(default_factory=list[float])
     beside: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
@@ -73,6 +77,11 @@ class Loop:
     def __post_init__(self) -> None:
         self.passes = Passes(self.model, self.loss, self.work.compute, self.room.means, self.others)
         self.optimizer = optimizer_for(self.model, self.work.optimizer)
+        if self.work.merge_back:
+            assert self.difference is not None
+            back, rng = self.work.merge_back, self.work.rng
+            merging = Merging(self.optimizer, self.model, self.difference, back, rng)
+            self.passes.others += merging.bytes
         self.average = Average(self.work.average.rate if self.work.average else None)
         self.norms: deque[float] = deque(maxlen=_NORMS)
         self.begun = self.saved = 0

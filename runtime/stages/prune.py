@@ -7,6 +7,7 @@ fifth of the stage, so that what is written is the model that was trained last.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from ...compiler.plan.model import Arch, PruneWork, Step
@@ -19,6 +20,7 @@ from ..parts.model.files import load, save
 from ..parts.model.unlike import differing
 from ..parts.surgery.mask import Course, MaskedFeedForward, cut, masked
 from .loop import Loop
+from .merged_back import difference
 from .room import Facts, Room
 
 
@@ -32,10 +34,11 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     }
     model = load(inputs["model"])
     _fits(step, model.arch, work.arch)
+    learned = difference(step, model, inputs)
     masks, course = masked(model), Course(model.arch.ffn, work.arch.ffn, work.steps)
     with Feed(work, sets, room.workers, room.say) as feed:
-        loop = Loop(step, work, model, feed, room, next_token, before=lambda done: _turn(masks, course, done))
-        facts = loop.run()
+        turn = partial(_turn, masks, course)
+        facts = Loop(step, work, model, feed, room, next_token, before=turn, difference=learned).run()
     save(cut(model, model.arch.model_copy(update={"ffn": course.after})), room.folder)
     told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
     longest = max(phase.context for phase in work.phases)

@@ -13,6 +13,7 @@ from ..parts.loss.next_token import next_token
 from ..parts.model import history
 from ..parts.model.files import load, save
 from .loop import Loop
+from .merged_back import difference
 from .room import Facts, Room
 
 
@@ -26,7 +27,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     }
     with Feed(work, sets, room.workers, room.say) as feed:
         loss = partial(next_token, z_loss=work.z_loss)
-        loop = Loop(step, work, load(inputs["model"]), feed, room, loss)
+        model = load(inputs["model"])
+        loop = Loop(step, work, model, feed, room, loss, difference=difference(step, model, inputs))
         facts = loop.run()
     save(loop.model, room.folder)
     told = {name: facts[name] for name in ("steps", "tokens", "drawn")}

@@ -23,6 +23,7 @@ TRAINED = {
     "optimizer": "house",
     "average": "{ every = 3 steps }",
     "compute": "bf16",
+    "merge_back": "{ with = train;  rate = 0.1 }",
     "rng": "9",
 }
 COUNTED = TRAINED | {"from": "train", "batch": "16 sequences", "epochs": "2", "tokens": "2M"}
@@ -55,7 +56,8 @@ RESULT: dict[str, dict[str, str]] = {
                    "max_new": "64 tokens", "temperature": "0.5", "keep": "well_formed", "rng": "9"},
     "init": {"arch": "twin", "tokenizer": "small", "std": "0.06", "rng": "9"},
     "load": {"path": '"models/new"', "arch": "narrow", "tokenizer": "small"},
-    "train": TRAINED | {"from": "load", "data": "corpus", "z_loss": "1e-4"},
+    "train": TRAINED | {"from": "load", "data": "corpus", "z_loss": "1e-4",
+                        "merge_back": "{ with = load;  base = init;  rate = 0.1 }"},
     "distill": TRAINED | {"data": "corpus", "teacher": "train", "target": "top_k(k: 4)", "cache": "true"},
     "prune": TRAINED | {"from": "written", "data": "mix", "to": "slim"},
     "upcycle": {"from": "load", "to": "more", "shuffle": "[]", "redraw": "25%", "rng": "9"},
@@ -68,7 +70,7 @@ RESULT: dict[str, dict[str, str]] = {
                "template": "template", "rng": "9"},
     "label": {"of": "sample", "by": 'people("queue")', "question": '"Which is kinder?"'},
     "dpo": COUNTED | {"reference": "train", "data": "preferences", "loss": "ipo", "beta": "0.2", "length": "mean",
-                      "nll": "0.2", "mask": "[headers]", "merge_back": "{ with = train;  rate = 0.1 }",
+                      "nll": "0.2", "mask": "[headers]",
                       "template": "template"},
     "rl": COUNTED | {"reference": "ema(rate: 0.01)", "judge": "shorter", "prompts": "prompts.part(1, of: 2)",
                      "algorithm": "grpo", "kl": "0.1", "temperature": "0.5", "max_new": "64 tokens",

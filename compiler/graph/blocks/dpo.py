@@ -4,24 +4,9 @@ from fractions import Fraction
 from typing import Annotated, ClassVar
 
 from ..field import field
-from ..schema import MODELS, Holds, Schema
+from ..schema import MODELS, Holds
 from ..values import Pick, Ref, Timeline
 from .trained import Trained
-
-
-class MergeBack(Schema):
-    """The online merging optimizer: every step is merged with the difference of a reference model (Lu et al. 2024)."""
-
-    reference: Annotated[Ref | Pick, Holds(refers=MODELS)] = field(
-        alias="with", description="The model that is merged back."
-    )
-    rate: Annotated[Fraction, Holds(kind="rate")] = field(description="Weight of that model.", gt=0, lt=1)
-    method: Annotated[str, Holds(words=("dare", "ties"))] = field(
-        "dare", description="How the two differences are thinned before they are added."
-    )
-    reserve: Annotated[Fraction, Holds(kind="ratio")] = field(
-        Fraction(1), description="Share of entries that survive the thinning.", gt=0, le=1
-    )
 
 
 class Dpo(Trained):
@@ -49,9 +34,6 @@ class Dpo(Trained):
     )
     mask: Annotated[tuple[str, ...], Holds(words=("headers", "terminators"), many=True)] = field(
         (), description="Template tokens left out of the loss."
-    )
-    merge_back: Annotated[MergeBack | None, Holds(block="merge_back")] = field(
-        None, description="Default: no merging."
     )
     template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template. Default: the one that the model carries."

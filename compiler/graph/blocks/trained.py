@@ -38,6 +38,29 @@ class Average(Schema):
     )
 
 
+class MergeBack(Schema):
+    """The online merging optimizer: steps are merged with the difference of two models (Lu et al. 2024)."""
+
+    reference: Annotated[Ref | Pick, Holds(refers=MODELS)] = field(
+        alias="with", description="The model that is merged back."
+    )
+    base: Annotated[Ref | Pick | None, Holds(refers=MODELS)] = field(
+        None, description="What is subtracted from it. Default: the model that it began as."
+    )
+    rate: Annotated[Fraction, Holds(kind="rate")] = field(
+        description="Weight of that difference.", gt=0, lt=1
+    )
+    method: Annotated[str, Holds(words=("dare", "ties"))] = field(
+        "dare", description="How the difference and the steps are thinned before they are added."
+    )
+    reserve: Annotated[Fraction, Holds(kind="ratio")] = field(
+        Fraction(1), description="Share of entries that survive the thinning.", gt=0, le=1
+    )
+    every: Annotated[int, Holds(kind="count")] = field(
+        1, description="Steps that are merged together; those between are the optimizer's own.", ge=1
+    )
+
+
 class Parallel(Schema):
     """How a stage is laid over devices: it takes dp · tp · cp · pp of them."""
 
@@ -94,6 +117,9 @@ class Trained(Block):
     )
     average: Annotated[Average | None, Holds(block="average")] = field(
         None, description="Default: the last weights."
+    )
+    merge_back: Annotated[MergeBack | None, Holds(block="merge_back")] = field(
+        None, description="Default: steps are the optimizer's own."
     )
     parallel: Annotated[Parallel | None, Holds(block="parallel")] = field(
         None, description="Default: one device."

@@ -14,7 +14,8 @@ from ...graph.blocks.reward import Reward
 from ...graph.blocks.rl import Rl
 from ...graph.blocks.sft import Sft
 from ...graph.blocks.train import Train
-from ...graph.blocks.trained import Trained
+from ...graph.blocks.trained import MergeBack, Trained
+from ...graph.lineage import parent, ref_of
 from ...graph.phases import Course
 from ...graph.values import Ref
 from .. import model
@@ -56,6 +57,8 @@ def _add(
 ) -> None:
     """Draft a stage of a kind, with its own fields beside what all share."""
     inputs |= _read(drafts, block)
+    if block.merge_back:
+        inputs |= _merged_back(drafts, block.merge_back)
     work: Any = kind(**_shared(drafts, block, inputs), **own)
     course = drafts.graph.derived.course(block)
     saves = block.checkpoint
@@ -71,6 +74,7 @@ def _shared(drafts: Drafts, block: Trained, inputs: dict[str, str]) -> dict[str,
     told: dict[str, Any] = {
         "optimizer": _optimizer(drafts, block.optimizer),
         "compute": block.compute,
+        "merge_back": _merge_back(block.merge_back) if block.merge_back else None,
         "rng": drafts.rng(block.rng),
         "earlier": sum(isinstance(one, Trained) for one in graph.derived.lineage.of(block.origin)),
     }
@@ -92,6 +96,23 @@ def _read(drafts: Drafts, block: Trained) -> dict[str, str]:
             made = dataset(drafts, data)
             found[f"data:{made}"] = made
     return found
+
+
+def _merged_back(drafts: Drafts, back: MergeBack) -> dict[str, str]:
+    """The two models whose difference is merged; one that began as nothing differs by nothing."""
+    ref = ref_of(back.reference)
+    began = parent(drafts.graph.blocks.get(ref.address)) if ref else None
+    base = back.base or began or back.reference
+    return {"merge_back": one_model(drafts, back.reference), "merge_base": one_model(drafts, base)}
+
+
+def _merge_back(back: MergeBack) -> model.MergeBack:
+    return model.MergeBack(
+        rate=float(back.rate),
+        method=back.method,  # pyright: ignore[reportArgumentType]
+        reserve=float(back.reserve),
+        every=back.every,
+    )
 
 
 def _distill(drafts: Drafts, block: Distill, inputs: dict[str, str]) -> None:
@@ -156,9 +177,6 @@ def _sft(drafts: Drafts, block: Sft, inputs: dict[str, str]) -> None:
 
 def _dpo(drafts: Drafts, block: Dpo, inputs: dict[str, str]) -> None:
     inputs |= {"reference": one_model(drafts, block.reference)}
-    back = block.merge_back
-    if back:
-        inputs |= {"merge_back": one_model(drafts, back.reference)}
     _add(
         drafts,
         block,
@@ -169,13 +187,6 @@ def _dpo(drafts: Drafts, block: Dpo, inputs: dict[str, str]) -> None:
         length=block.length,
         nll=float(block.nll),
         mask=block.mask,
-        merge_back=model.MergeBack(
-            rate=float(back.rate),
-            method=back.method,  # pyright: ignore[reportArgumentType]
-            reserve=float(back.reserve),
-        )
-        if back
-        else None,
         template=template(drafts, block.template),
     )
 

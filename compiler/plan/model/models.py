@@ -59,6 +59,15 @@ class MergeWork(Work):
 # ---- training --------------------------------------------------------------------
 
 
+class MergeBack(Frozen):
+    """Steps are merged with the difference between the models in the roles `merge_back` and `merge_base`."""
+
+    rate: float
+    method: Literal["dare", "ties"]
+    reserve: float
+    every: int = Field(description="steps that are merged together")
+
+
 class TrainedWork(Work):
     """What every stage that trains has."""
 
@@ -66,6 +75,7 @@ class TrainedWork(Work):
     lr: tuple[Segment, ...]
     optimizer: Optimizer
     average: Average | None
+    merge_back: MergeBack | None = None
     compute: Literal["fp32", "bf16"] = Field(
         default="fp32", description="what matrices are multiplied in; all that is kept is fp32"
     )
@@ -168,14 +178,6 @@ class RewardWork(TrainedWork):
     grading: float | None = Field(description="weight of the grading heads' losses; None: no such heads")
 
 
-class MergeBack(Frozen):
-    """Every step is merged with the difference of the model in the role `merge_back`."""
-
-    rate: float
-    method: Literal["dare", "ties"]
-    reserve: float
-
-
 class DpoWork(TrainedWork):
     kind: Literal["dpo"] = "dpo"
     loss: Literal["dpo", "ipo", "apo_zero", "apo_down"]
@@ -183,7 +185,6 @@ class DpoWork(TrainedWork):
     length: Literal["sum", "mean"]
     nll: float
     mask: tuple[Literal["headers", "terminators"], ...]
-    merge_back: MergeBack | None
     template: Template | None
 
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ....compiler.plan.model import AdamW, Optimizer
+from .merge_back import DRIFT
 from .rmsprop import RMSProp
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_STATE = ("step", "exp_avg", "exp_avg_sq", DRIFT)
 
 
 def optimizer_for(model: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
@@ -44,18 +45,18 @@ def _groups(model: nn.Module, settings: Optimizer) -> list[dict[str, object]]:
 
 
 def state_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """Both moments and the step count of every parameter that has been stepped."""
+    """Both moments and the step count of every parameter that has been stepped; and its drift, between merges."""
     return {
-        f"optim.{moment}.{name}": optimizer.state[parameter][moment]
+        f"optim.{part}.{name}": optimizer.state[parameter][part]
         for name, parameter in model.named_parameters()
-        if parameter in optimizer.state
-        for moment in _MOMENTS
+        for part in _STATE
+        if part in optimizer.state.get(parameter, ())
     }
 
 
 def load_state(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `state_tensors` gave."""
     for name, parameter in model.named_parameters():
-        found = {moment: tensors.get(f"optim.{moment}.{name}") for moment in _MOMENTS}
-        if all(tensor is not None for tensor in found.values()):
-            optimizer.state[parameter] = dict(found)
+        found = {part: tensors[key] for part in _STATE if (key := f"optim.{part}.{name}") in tensors}
+        if found:
+            optimizer.state[parameter] = found
