@@ -30,9 +30,9 @@ class Machine:
     """`TRITON_INTERPRET=1`: kernels run in Python, on the CPU, for tests."""
 
 
-@cache
+@torch.compiler.assume_constant_result
 def machine(device: torch.device) -> Machine:
-    """The machine that this process sees under a device."""
+    """The machine that this process sees under a device; `torch.compile` asks once and writes the answer down."""
     version, interpreted = _triton()
     if device.type != "cuda":
         return Machine(device.type, triton=version, interpreted=interpreted)
@@ -53,7 +53,6 @@ _BYTES = 16
 """The Hopper's tensor memory accelerator reads rows at multiples of so many bytes."""
 
 
-@cache
 def attention(
     here: Machine,
     dtype: torch.dtype,

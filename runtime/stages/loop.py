@@ -124,9 +124,11 @@ class Loop:
         try:
             return self._advance(phase)
         except (MemoryError, RuntimeError) as error:
-            if not trouble.is_out_of_memory(error):
-                raise
-            raise trouble.out_of_memory(self._place(), phase, self.passes) from error
+            if trouble.is_out_of_memory(error):
+                raise trouble.out_of_memory(self._place(), phase, self.passes) from error
+            if trouble.is_of_the_compiler(error):
+                raise trouble.not_compiled(self._place(), error) from error
+            raise
 
     def _advance(self, phase: Phase) -> float:
         set_rate(self.optimizer, rate(self.work.lr, self.done))

@@ -92,7 +92,9 @@ class Passes:
         return total
 
     def _kept(self, batch: Batch, phase: Phase) -> int:
-        return kept_bytes(lambda: self._sum(batch, phase)[0], self.model.parameters())
+        # Uncompiled: what a compiler makes of it keeps less, and would be made once more for this one sequence.
+        with torch.compiler.set_stance("force_eager" if self.means.compile else "default"):
+            return kept_bytes(lambda: self._sum(batch, phase)[0], self.model.parameters())
 
     def _sum(self, batch: Batch, phase: Phase) -> tuple[Tensor, Beside]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.compute == "bf16"):

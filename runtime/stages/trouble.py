@@ -125,3 +125,25 @@ def is_out_of_memory(error: BaseException) -> bool:
         isinstance(error, RuntimeError)
         and (type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error))
     )
+
+
+def not_compiled(at: Place, error: BaseException) -> StageError:
+    name = at.step.address
+    said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return StageError(
+        "RUN160",
+        "not-compiled",
+        f"`torch.compile` cannot compile the layers of `{name}` here",
+        notes=(said.strip(), *at.notes()),
+        help=(
+            "it needs a C++ compiler on a CPU, and Triton on a GPU; `lehr resume` without `--compile` goes on",
+        ),
+        step=name,
+        moves=at.moves(),
+    )
+
+
+def is_of_the_compiler(error: BaseException) -> bool:
+    """Whether `torch.compile` gave up: everything that it raises is made in its two packages."""
+    made_in = [kind.__module__ for kind in type(error).__mro__]
+    return any(module.startswith(("torch._dynamo", "torch._inductor")) for module in made_in)
