@@ -10,10 +10,12 @@ from torch.utils._pytree import tree_map_only
 
 from lehr.compiler.plan.cost.memory import Setting, training
 from lehr.compiler.plan.model import AdamW, Arch, Experts, Layout, Phase
-from lehr.runtime.parts.data.feed import batch_of
+from lehr.kernels.distill.op import divergence
+from lehr.runtime.parts.data.feed import Batch, batch_of
 from lehr.runtime.parts.loss.next_token import next_token
 from lehr.runtime.parts.model.decoder import Decoder
 from lehr.runtime.parts.optim.optimizer import optimizer_for
+from lehr.runtime.stages.passes import Loss
 
 QUICKSTART = Arch(
     layers=4,
@@ -60,14 +62,19 @@ class Live(TorchDispatchMode):
         return out
 
 
-def peak(arch: Arch, sequences: int, context: int) -> int:
-    """Live bytes at most in the second step of training, when the moments are there."""
+def drawn(arch: Arch) -> Decoder:
     model = Decoder(arch)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
+    return model
+
+
+def peak(arch: Arch, sequences: int, context: int, loss: Loss = next_token, *others: Decoder) -> int:
+    """Live bytes at most in the second step of training, when the moments are there."""
+    model = drawn(arch)
     optimizer = optimizer_for(model, AdamW(betas=(0.9, 0.95), eps=1e-8, decay=0.1, clip=1.0))
     live = Live()
-    for parameter in model.parameters():
+    for parameter in (parameter for one in (model, *others) for parameter in one.parameters()):
         live.add(parameter)
     rows = torch.randint(0, arch.vocab, (sequences, context + 1)), torch.zeros(sequences, context + 1).long()
     batch, phase = batch_of(*rows), Phase(steps=1, context=context, sequences=sequences, rope=1e4, shares={})
@@ -75,10 +82,14 @@ def peak(arch: Arch, sequences: int, context: int) -> int:
         for _ in range(2):
             live.peak = live.now
             optimizer.zero_grad(set_to_none=True)
-            next_token(model, batch, phase).backward()
+            loss(model, batch, phase).backward()
             torch.nn.utils.clip_grad_norm_(list(model.parameters()), 1.0)
             optimizer.step()
     return live.peak
+
+
+def on_cpu(sequences: int) -> Setting:
+    return Setting(Layout(), mixed=False, recompute=False, sequences=sequences, device="cpu")
 
 
 EXPERTS = Experts(count=16, active=4, ffn=96, shared_ffn=192, renormalise=False, balance=0.001, every=1)
@@ -101,5 +112,25 @@ GEMMA = {"norms": "pre_post", "norm_offset": True, "embed_scale": True, "activat
 )
 def test_the_peak_is_within_a_tenth_of_the_model(sequences: int, context: int, changes: dict):
     arch = QUICKSTART.model_copy(update=changes)
-    held = training(arch, context, Setting(Layout(), mixed=False, recompute=False, sequences=sequences))
+    held = training(arch, context, on_cpu(sequences))
     assert held.total == pytest.approx(peak(arch, sequences, context), rel=0.1)
+
+
+def test_so_it_is_beside_a_teacher():
+    """A chunk of both models' logits, and the teacher's weights."""
+    arch, teachers = (QUICKSTART.model_copy(update={"vocab": 8192, "width": width}) for width in (128, 256))
+    teacher = drawn(teachers).requires_grad_(False)
+
+    def apart(model: Decoder, batch: Batch, phase: Phase) -> torch.Tensor:
+        layers = (
+            tensor
+            for one in (model, teacher)
+            for tensor in (
+                one.hidden(batch.tokens_BT, batch.documents_BT, phase.rope).flatten(0, 1),
+                one.unembedding,
+            )
+        )
+        return divergence(*layers, batch.labels_BT.flatten())
+
+    held = training(arch, 256, on_cpu(4), [teachers], compared=True)
+    assert held.total == pytest.approx(peak(arch, 4, 256, apart, teacher), rel=0.1)

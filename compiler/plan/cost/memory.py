@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from ...graph.counts import Shape, body_params, params
 from .. import model
@@ -49,12 +50,13 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """How a stage computes: `mixed` is bf16 with fp32 states, `recompute` saves only the inputs of layers,
-    `sequences` are those of one pass on one data-parallel rank."""
+    `sequences` are those of one pass on one data-parallel rank; the device says which kernels serve."""
 
     layout: model.Layout
     mixed: bool
     recompute: bool
     sequences: int
+    device: Literal["cpu", "cuda"] = "cuda"
 
 
 def training(
@@ -79,7 +81,7 @@ def training(
     tokens = -(-setting.sequences * context // layout.cp)
     held = -(-params(of) * FP32 // shards)
     layers = _layers(of, tokens, setting, numbers)
-    logits = _logits(of.vocab // layout.tp, tokens, setting.mixed, compared) if unembeds else 0
+    logits = _logits(of.vocab // layout.tp, tokens, setting, compared) if unembeds else 0
     gathered = 2 * numbers * (_layer(of) + (of.vocab * of.width if unembeds else 0)) // layout.tp
     late, head = (0, 0) if frozen else (held, of.vocab * of.width * FP32 // layout.tp if unembeds else 0)
     return Memory(
@@ -93,10 +95,14 @@ def training(
     )
 
 
-def _logits(vocab: int, tokens: int, mixed: bool, compared: bool) -> int:
-    """A chunk of them in fp32, of both models where they are compared; the gradient takes their place, or is bf16."""
-    chunk = min(tokens, max(FEWEST, CHUNK["cuda" if mixed else "cpu"] // vocab))
-    return chunk * vocab * (FP32 * (1 + compared) + (BF16 if mixed else 0))
+def _logits(vocab: int, tokens: int, setting: Setting, compared: bool) -> int:
+    """A chunk of them in fp32, of both models where they are compared.
+
+    The gradient takes their place, but that a GPU narrows it for the products that follow.
+    """
+    chunk = min(tokens, max(FEWEST, CHUNK[setting.device] // vocab))
+    narrowed = BF16 if setting.mixed and setting.device == "cuda" else 0
+    return chunk * vocab * (FP32 * (1 + compared) + narrowed)
 
 
 def _layer(of: Shape) -> int:
