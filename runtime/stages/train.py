@@ -30,6 +30,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         model = load(inputs["model"])
         loop = Loop(step, work, model, feed, room, loss, difference=difference(step, model, inputs))
         facts = loop.run()
+    if work.packing == "best_fit":  # what is left of a sequence is empty
+        facts["tokens"] = sum(facts["drawn"].values())
     save(loop.model, room.folder)
     told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
     longest = max(phase.context for phase in work.phases)

@@ -56,7 +56,7 @@ RESULT: dict[str, dict[str, str]] = {
                    "max_new": "64 tokens", "temperature": "0.5", "keep": "well_formed", "rng": "9"},
     "init": {"arch": "twin", "tokenizer": "small", "std": "0.06", "rng": "9"},
     "load": {"path": '"models/new"', "arch": "narrow", "tokenizer": "small"},
-    "train": TRAINED | {"from": "load", "data": "corpus", "z_loss": "1e-4",
+    "train": TRAINED | {"from": "load", "data": "corpus", "z_loss": "1e-4", "packing": "best_fit",
                         "merge_back": "{ with = load;  base = init;  rate = 0.1 }"},
     "distill": TRAINED | {"data": "corpus", "teacher": "train", "target": "top_k(k: 4)", "cache": "true"},
     "prune": TRAINED | {"from": "written", "data": "mix", "to": "slim"},

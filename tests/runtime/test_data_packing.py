@@ -1,15 +1,21 @@
-"""Packing by best fit: whole documents, each once an epoch, in as few rows as best fit decreasing comes to."""
+"""Packing by best fit: documents whole where they fit, in as few rows as best fit decreasing comes to."""
 
+import json
 from itertools import combinations
 
 import pytest
 import torch
+from feeds import GLIDING, SETS, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lehr.runtime.parts.data.feed import IGNORED, batch_of
+from lehr.compiler.plan.model import Arch, Phase
+from lehr.runtime.parts.data.feed import IGNORED, Batch, Feed, batch_of
 from lehr.runtime.parts.data.packing import NONE, Packed, best_fit
 from lehr.runtime.parts.data.tokens import collect
+from lehr.runtime.parts.loss.next_token import next_token
+from lehr.runtime.parts.model.decoder import Decoder
+from lehr.runtime.parts.model.initial import initialise
 
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=40)
 
@@ -42,24 +48,30 @@ def corpus(lengths: list[int]) -> list[list[int]]:
     return [list(range(start, start + length)) for start, length in zip(starts, lengths, strict=True)]
 
 
-@given(lengths=LENGTHS, size=st.integers(4, 25), rng=st.integers(0, 9))
-def test_every_epoch_holds_every_document_that_fits_whole(lengths: list[int], size: int, rng: int) -> None:
-    documents = corpus(lengths)
-    whole = [ids for ids in documents if len(ids) <= size]
-    if not whole:
+@given(lengths=LENGTHS, size=st.integers(2, 25), rng=st.integers(0, 9))
+def test_every_epoch_predicts_every_token_once_and_cuts_only_what_is_too_long(
+    lengths: list[int], size: int, rng: int
+) -> None:
+    documents = [ids for ids in corpus(lengths) if len(ids) > 1]
+    if not documents:
         return
-    packed = Packed(collect(documents, 1000), size, rng)
-    assert packed.left_out == len(documents) - len(whole)
+    packed = Packed(collect(corpus(lengths), 1000), size, rng)
     for epoch in range(2):
         found: dict[int, list[int]] = {}
+        drawn = 0
         for row in range(packed.rows_per_epoch):
-            ids, numbers = packed.read(epoch * packed.rows_per_epoch + row)
+            position = epoch * packed.rows_per_epoch + row
+            ids, numbers = packed.read(position)
             assert len(ids) == size
+            drawn += packed.drawn(position)
             for token, number in zip(ids.tolist(), numbers.tolist(), strict=True):
                 found.setdefault(number, []).append(token)
         assert set(found.pop(NONE, [0])) == {0}
-        assert sorted(found.values()) == whole
-        assert all(number // len(whole) == epoch for number in found)
+        predicted = sorted(token for piece in found.values() for token in piece[1:])
+        assert predicted == sorted(token for ids in documents for token in ids[1:])
+        assert drawn == sum(map(len, documents))
+        assert [ids for ids in documents if len(ids) <= size and ids not in found.values()] == []
+        assert all(len(piece) > 1 for piece in found.values())
 
 
 def test_a_row_depends_on_its_position_and_the_seed_alone() -> None:
@@ -84,6 +96,68 @@ def test_padding_is_neither_seen_nor_learnt() -> None:
     assert batch.documents_BT.tolist()[0][5:] == [NONE, NONE]
 
 
-def test_a_corpus_in_which_nothing_fits_is_refused() -> None:
-    with pytest.raises(ValueError, match="without documents that fit"):
-        Packed(collect([[1, 2, 3]], 10), 2, rng=0)
+def test_a_corpus_in_which_nothing_follows_is_refused() -> None:
+    with pytest.raises(ValueError, match="no token follows another"):
+        Packed(collect([[1], [2]], 10), 4, rng=0)
+
+
+# ---- as a stage reads it ------------------------------------------------------------------------
+
+PACKED = GLIDING.model_copy(update={"packing": "best_fit"})
+
+
+def test_a_feed_that_packs_was_cut_off_nowhere_and_draws_what_it_says() -> None:
+    whole = Feed(PACKED, SETS)
+    expected = [told(whole.batch(step)) for step in range(PACKED.steps)]
+    assert [len(ids[0]) for ids, _, _ in expected] == [6] * 4 + [10] * 3
+    for cut in range(PACKED.steps):
+        before, after = Feed(PACKED, SETS), Feed(PACKED, SETS)
+        for step in range(cut):
+            before.batch(step)
+        after.load(json.loads(json.dumps(before.state())))
+        assert [told(after.batch(step)) for step in range(cut, PACKED.steps)] == expected[cut:]
+        assert after.drawn() == whole.drawn()
+    seen = sum(number >= 0 for _, _, documents in expected for row in documents for number in row)
+    assert seen <= sum(whole.drawn().values()) < PACKED.tokens
+
+
+def test_a_worker_packs_the_same_rows() -> None:
+    with Feed(PACKED, SETS) as here, Feed(PACKED, SETS, workers=1) as there:
+        for step in range(PACKED.steps):
+            assert told(here.batch(step)) == told(there.batch(step))
+            assert here.state() == there.state()
+
+
+def test_a_packed_document_gets_the_losses_and_gradients_that_it_gets_alone() -> None:
+    """Neither its neighbours in a row nor the empty rest reach it; a rotation further on rounds otherwise."""
+    arch = Arch(
+        layers=2,
+        width=16,
+        heads=2,
+        kv_heads=1,
+        head_dim=8,
+        ffn=24,
+        vocab=60,
+        rope=100.0,
+        tied=True,
+        norm_eps=1e-5,
+    )
+    model = Decoder(arch)
+    initialise(model, 0.3, 1)
+    model = model.double()
+    documents = [[5, 9, 2, 40, 7], [1, 2, 3], [50, 51, 52, 53]]
+    one = Phase(steps=1, context=15, sequences=1, rope=100.0, shares={})
+
+    def gradient(batches: list[Batch]) -> list[torch.Tensor]:
+        model.zero_grad()
+        total = sum(next_token(model, batch, one) for batch in batches)
+        total.backward()
+        return [total.detach(), *(parameter.grad for parameter in model.parameters())]
+
+    ids, numbers = Packed(collect(documents, 60), 16, rng=0).read(0)
+    together = gradient([batch_of(ids[None], numbers[None])])
+    alone = gradient(
+        [batch_of(torch.tensor([ids]), torch.zeros(1, len(ids), dtype=torch.int64)) for ids in documents]
+    )
+    for packed, single in zip(together, alone, strict=True):
+        torch.testing.assert_close(packed, single, rtol=1e-5, atol=1e-6)

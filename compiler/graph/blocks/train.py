@@ -21,6 +21,12 @@ class Train(Trained):
         Fraction(0), description="Weight of the squared log-partition in the loss (PaLM, section 5)."
     )
 
+    packing: Annotated[str, Holds(words=("end_to_end", "best_fit"))] = field(
+        "end_to_end",
+        description="How documents are laid into sequences: cut where a sequence ends, or whole where they fit, "
+        "with what is left of a sequence empty (Ding et al. 2024).",
+    )
+
     @property
     def reads(self) -> Timeline:
         return self.data

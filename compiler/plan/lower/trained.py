@@ -31,7 +31,7 @@ def trained(drafts: Drafts, block: Trained) -> None:
     match block:
         case Train():
             del inputs["tokenizer"]
-            _add(drafts, block, model.TrainWork, inputs, z_loss=float(block.z_loss))
+            _add(drafts, block, model.TrainWork, inputs, z_loss=float(block.z_loss), packing=block.packing)
         case Distill():
             _distill(drafts, block, inputs)
         case Prune():

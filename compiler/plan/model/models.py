@@ -99,6 +99,9 @@ class TrainedWork(Work):
 class TrainWork(TrainedWork):
     kind: Literal["train"] = "train"
     z_loss: float = Field(default=0.0, description="weight of the squared log-partition")
+    packing: Literal["end_to_end", "best_fit"] = Field(
+        default="end_to_end", description="how documents are laid into sequences"
+    )
 
 
 class Convex(Frozen):

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....compiler.plan.model import TrainedWork
+from ....compiler.plan.model import TrainedWork, TrainWork
 from ..seeds import seed
 from .crew import Crew, CrewLost, Rows
 from .mixing import Mixture
 from .order import Stream
+from .packing import Fitted
 from .tokens import TokenSet
 
 IGNORED = -100
@@ -69,8 +70,9 @@ class Feed:
             list(accumulate(phase.steps for phase in work.phases)),
             Mixture(work.phases),
         )
-        self._streams = {
-            name: Stream(sets[name].train, seed(work.rng, "order", work.earlier, name)) for name in names
+        reader = Fitted if isinstance(work, TrainWork) and work.packing == "best_fit" else Stream
+        self._readers: dict[str, Fitted | Stream] = {
+            name: reader(sets[name].train, seed(work.rng, "order", work.earlier, name)) for name in names
         }
         self._place = _Place(0, dict.fromkeys(names, 0), dict.fromkeys(names, 0))
         self._crew: Crew | None = None
@@ -96,7 +98,7 @@ class Feed:
     def rows(self) -> Rows:
         """The ids and document numbers of the next step's sequences, read in this process."""
         draws, self._place = self._after(self._place)
-        rows = [self._streams[name].read(position, size) for name, position, size in draws]
+        rows = [self._readers[name].read(position, size) for name, position, size in draws]
         ids_BS, documents_BS = (torch.stack(part) for part in zip(*rows, strict=True))
         return ids_BS, documents_BS
 
@@ -122,9 +124,11 @@ class Feed:
         draws: list[tuple[str, int, int]] = []
         for _ in range(phase.sequences):
             name = self._mixture.next(taken)
-            draws.append((name, drawn[name], phase.context + 1))
+            size = phase.context + 1
+            position, tokens = self._readers[name].next(taken[name], drawn[name], size)
+            draws.append((name, position, size))
             taken[name] += 1
-            drawn[name] += phase.context
+            drawn[name] += tokens
         return draws, _Place(place.step + 1, taken, drawn)
 
     # ---- reading ahead -------------------------------------------------------------------

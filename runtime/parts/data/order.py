@@ -73,6 +73,13 @@ class Stream:
     def tokens_per_epoch(self) -> int:
         return self._documents.size
 
+    def next(self, taken: int, drawn: int, size: int) -> tuple[int, int]:
+        """Where the next sequence stands after so many sequences and tokens, and how many tokens it draws.
+
+        A sequence has one token more than the context, which is the last label; the next one begins with it.
+        """
+        return drawn, size - 1
+
     def read(self, position: int, length: int) -> tuple[Tensor, Tensor]:
         """The ids from `position` on, and for each the number of its document, which never comes again."""
         pieces: list[tuple[Tensor, Tensor]] = []

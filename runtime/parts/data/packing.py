@@ -1,9 +1,10 @@
-"""Whole documents in rows of one length, for what must never be cut: conversations, questions with answers.
+"""Documents in rows of one length, none cut that would fit: another way to read than end to end.
 
 Best fit decreasing (Johnson 1973): the longest first, each into the row with the
 least room that still takes it, which wastes little where lengths vary (Ding et al.
-2024, "Fewer truncations improve language modeling").  Running text is packed end to
-end by `order` instead.
+2024, "Fewer truncations improve language modeling").  What is longer than a row is
+first cut into pieces that fill rows, as there; each begins with the last token of the
+one before, so that every token but a document's first is predicted once.
 """
 
 from __future__ import annotations
@@ -23,42 +24,71 @@ NONE = -1
 """The document that padding belongs to: nothing attends to it, and it is never a label."""
 
 
+class Fitted:
+    """A corpus in rows of whatever size is asked for.  Where that changes, what follows is laid out anew."""
+
+    def __init__(self, documents: Documents, rng: int) -> None:
+        self._of = lru_cache(maxsize=4)(lambda size: Packed(documents, size, rng))
+
+    def next(self, taken: int, drawn: int, size: int) -> tuple[int, int]:
+        """Where the next row stands after so many of them, and how many tokens it draws."""
+        return taken, self._of(size).drawn(taken)
+
+    def read(self, position: int, size: int) -> tuple[Tensor, Tensor]:
+        return self._of(size).read(position)
+
+
 class Packed:
     """A corpus as an endless row of sequences; the one at a position is a function of it and the seed."""
 
     def __init__(self, documents: Documents, size: int, rng: int) -> None:
-        """`size` is in tokens, the last label included.  What is longer is left out."""
+        """`size` is in tokens, the last label included."""
         self._documents, self._size, self._rng = documents, size, rng
-        lengths = documents.starts.diff()
-        self._fitting = ((lengths > 0) & (lengths <= size)).nonzero().flatten()
-        self._lengths = lengths[self._fitting]
-        self.left_out = len(documents) - len(self._fitting)
-        if not len(self._fitting):
-            raise ValueError("a corpus without documents that fit cannot be packed")
+        self._of, self._firsts, self._lengths = _pieces(documents.starts.diff(), size)
+        if not len(self._of):
+            raise ValueError("a corpus in which no token follows another cannot be packed")
         self._epoch = lru_cache(maxsize=2)(self._laid_out)
         self.rows_per_epoch = len(self._epoch(0))
         """The same in every epoch: how many rows there are depends on the lengths alone."""
 
     def read(self, position: int) -> tuple[Tensor, Tensor]:
-        """The ids of a sequence, and for each the number of its document, which never comes again."""
+        """The ids of a sequence, and for each the number of its piece, which never comes again."""
         epoch, place = divmod(position, self.rows_per_epoch)
         ids = torch.zeros(self._size, dtype=torch.int64)
         numbers = torch.full((self._size,), NONE)
         at = 0
-        for document in self._epoch(epoch)[place]:
-            tokens = self._documents[int(self._fitting[document])]
-            ids[at : at + len(tokens)] = tokens
-            numbers[at : at + len(tokens)] = epoch * len(self._fitting) + document
-            at += len(tokens)
+        for piece in self._epoch(epoch)[place]:
+            start = int(self._documents.starts[self._of[piece]] + self._firsts[piece])
+            length = int(self._lengths[piece])
+            ids[at : at + length] = self._documents.at(torch.arange(start, start + length))
+            numbers[at : at + length] = epoch * len(self._of) + piece
+            at += length
         return ids, numbers
 
+    def drawn(self, position: int) -> int:
+        """Tokens of the corpus that a sequence takes: a token that begins the next piece is that one's."""
+        epoch, place = divmod(position, self.rows_per_epoch)
+        pieces = torch.tensor(self._epoch(epoch)[place])
+        goes_on = (
+            self._firsts[pieces] + self._lengths[pieces] < self._documents.starts.diff()[self._of[pieces]]
+        )
+        return int(self._lengths[pieces].sum() - goes_on.sum())
+
     def _laid_out(self, epoch: int) -> list[list[int]]:
-        """The documents of every row: which of equal lengths share one, and the rows' order, change with the epoch."""
-        order = permutation(len(self._fitting), seed(self._rng, "epoch", epoch))
+        """The pieces of every row: which of equal lengths share one, and the rows' order, change with the epoch."""
+        order = permutation(len(self._of), seed(self._rng, "epoch", epoch))
         rows = best_fit(self._lengths[order].tolist(), self._size)
         shuffled = permutation(len(rows), seed(self._rng, "rows", epoch)).tolist()
         named = order.tolist()
-        return [[named[document] for document in rows[row]] for row in shuffled]
+        return [[named[piece] for piece in rows[row]] for row in shuffled]
+
+
+def _pieces(lengths: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of every piece its document, its first token there, and its length; one token alone predicts nothing."""
+    counts = ((lengths - 2).div(size - 1, rounding_mode="floor") + 1).clamp(min=0)
+    of = torch.repeat_interleave(counts)
+    firsts = (torch.arange(len(of)) - (counts.cumsum(0) - counts)[of]) * (size - 1)
+    return of, firsts, (lengths[of] - firsts).clamp(max=size)
 
 
 def best_fit(lengths: Sequence[int], room: int) -> list[list[int]]:
