@@ -49,6 +49,8 @@ def _triton() -> tuple[str | None, bool]:
 
 
 _WIDEST = 256
+_HOPPER = 9
+"""For its copy engine and 227 KB of shared memory; compiled for sm_89 they spill, and some ask for 144 of 99 KB."""
 _BYTES = 16
 """The Hopper's tensor memory accelerator reads rows at multiples of so many bytes."""
 
@@ -104,6 +106,8 @@ def _lacks(here: Machine, dtype: torch.dtype, width: int) -> str | None:
         return lacks
     if dtype == torch.float32 and not here.interpreted:
         return "the tiles of its kernels are for 16 bits"
+    if here.device == "cuda" and here.capability[0] != _HOPPER:
+        return f"the tiles of its kernels are for capability {_HOPPER}.0"
     if width > _WIDEST:
         return f"heads of {width} channels are wider than {_WIDEST}"
     if width * dtype.itemsize % _BYTES:

@@ -216,19 +216,17 @@ def backward_keys(
     low, all_high = _queries(first_ptr, end_ptr, row, n0, size, WINDOW, CAUSAL, DOCUMENTS)
     all_low, high = _queries(first_ptr, end_ptr, row, last, size, WINDOW, CAUSAL, DOCUMENTS)
     low, all_low, all_high, edges = _in_tiles(low, all_low, all_high, high, M)
-    lse_ptr += _offset(row * heads + group * SHARE, size)
-    delta_ptr += _offset(row * heads + group * SHARE, size)
     dk_NK = tl.zeros([N, WIDTH], ACC)
     dv_NK = tl.zeros([N, WIDTH], ACC)
     for MASK in tl.static_range(2):
         tiles = edges if MASK else (all_high - all_low) // M
         for at in tl.range(0, tiles * SHARE):
-            member = at // tiles
             m0 = _place(at % tiles, low, all_low, all_high, MASK, M)
             m_M = m0 + tl.arange(0, M)
-            q_MK = _load(q, row, group * SHARE + member, m0, M, WIDTH, UPCAST)
-            do_MK = _load(do, row, group * SHARE + member, m0, M, WIDTH, UPCAST)
-            lse2_M, delta_M = _row_facts(lse_ptr, delta_ptr, member * size, m_M, size)
+            head = group * SHARE + at // tiles
+            q_MK = _load(q, row, head, m0, M, WIDTH, UPCAST)
+            do_MK = _load(do, row, head, m0, M, WIDTH, UPCAST)
+            lse2_M, delta_M = _row_facts(lse_ptr, delta_ptr, _offset(row * heads + head, size), m_M, size)
             s2_NM = _scores(
                 tl.dot(k_NK, tl.trans(q_MK), input_precision=PRECISION, out_dtype=ACC), SCALE, CAP
             )

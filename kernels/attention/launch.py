@@ -130,10 +130,16 @@ def _described(x_BHTK: Tensor, step: int) -> TensorDescriptor:
     """A tensor as the hardware's copy engine takes it: rows at multiples of 16 bytes, else a copy."""
     if not _is_describable(x_BHTK):
         x_BHTK = x_BHTK.contiguous()
-    return TensorDescriptor(x_BHTK, [*x_BHTK.shape], [*x_BHTK.stride()], [1, 1, step, _width(x_BHTK)])
+    strides = [_stride(size, stride) for size, stride in zip(x_BHTK.shape, x_BHTK.stride(), strict=True)]
+    return TensorDescriptor(x_BHTK, [*x_BHTK.shape], [*strides[:-1], 1], [1, 1, step, _width(x_BHTK)])
 
 
 def _is_describable(x_BHTK: Tensor) -> bool:
-    *strides, last = x_BHTK.stride()
-    bytes_apart = [stride * x_BHTK.element_size() for stride in strides]
-    return last == 1 and x_BHTK.data_ptr() % 16 == 0 and all(b > 0 and b % 16 == 0 for b in bytes_apart)
+    *sizes, last = zip(x_BHTK.shape, x_BHTK.stride(), strict=True)
+    apart = [_stride(*one) * x_BHTK.element_size() for one in sizes]
+    return last[1] == 1 and x_BHTK.data_ptr() % 16 == 0 and all(b > 0 and b % 16 == 0 for b in apart)
+
+
+def _stride(size: int, stride: int) -> int:
+    """Of what there is only one of, nobody steps to the next, and torch lets its stride be anything."""
+    return stride if size > 1 else 16

@@ -11,9 +11,10 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from .. import choose
 from . import reference
+from .bands import wide
 from .packing import Packing
 
-__all__ = ["Packing", "attention", "decode"]
+__all__ = ["Packing", "attention", "attention_and_lse", "decode"]
 
 
 def attention(
@@ -34,29 +35,43 @@ def attention(
     """
     _check(q_BHTK, k_BGTK, v_BGTK, scale, window, cap)
     _check_packing(q_BHTK, k_BGTK, packing, window)
-    size, width = q_BHTK.shape[2:]
     if q_BHTK.numel() == 0:
         return q_BHTK.clone()
-    if window is not None and window >= size:
-        window = None
-    choice = choose.attention(
-        choose.machine(q_BHTK.device),
-        q_BHTK.dtype,
-        width,
-        documents=packing.first_BT is not None,
-        short=packing.mask is not None,
-        window=window,
-        cap=cap,
-    )
-    match choice.implementation:
+    window = _bounding(window, q_BHTK)
+    match _served_by(q_BHTK, packing, window, cap):
         case "sdpa":
             return _sdpa(q_BHTK, k_BGTK, v_BGTK, packing, scale, window)
         case "reference":
-            hidden = ~packing.visible(size, window, q_BHTK.device)
-            scores_BHTT = reference.scores(q_BHTK, k_BGTK, scale, cap).masked_fill(hidden, -torch.inf)
+            scores_BHTT = _scores(q_BHTK, k_BGTK, packing, scale, window, cap)
             return scores_BHTT.softmax(-1) @ reference.shared(v_BGTK, q_BHTK)
         case _:
             return _fused(q_BHTK, k_BGTK, v_BGTK, packing, scale, window, cap)[0]
+
+
+def attention_and_lse(
+    q_BHTK: Tensor,
+    k_BGTK: Tensor,
+    v_BGTK: Tensor,
+    packing: Packing,
+    *,
+    scale: float | None = None,
+    window: int | None = None,
+    cap: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The same, and beside it log Σ exp(score) of each query in fp32 or wider: [B, H, T]; equal to `reference.lse`.
+
+    With it the parts of a row that were attended to apart can be put together.  No gradient flows through it.
+    """
+    _check(q_BHTK, k_BGTK, v_BGTK, scale, window, cap)
+    _check_packing(q_BHTK, k_BGTK, packing, window)
+    if q_BHTK.numel() == 0:
+        return q_BHTK.clone(), q_BHTK.new_empty(q_BHTK.shape[:3], dtype=wide(q_BHTK.dtype))
+    window = _bounding(window, q_BHTK)
+    if q_BHTK.device.type == "cpu" or _served_by(q_BHTK, packing, window, cap) == "triton":
+        return _fused(q_BHTK, k_BGTK, v_BGTK, packing, scale, window, cap)
+    scores_BHTT = _scores(q_BHTK, k_BGTK, packing, scale, window, cap)  # torch's attention keeps its own
+    lse_BHT = scores_BHTT.detach().to(wide(q_BHTK.dtype)).logsumexp(-1)
+    return scores_BHTT.softmax(-1) @ reference.shared(v_BGTK, q_BHTK), lse_BHT
 
 
 def decode(
@@ -79,6 +94,36 @@ def decode(
         return scores_BH1T.softmax(-1) @ reference.shared(v_BGTK, q_BH1K)
     gqa = q_BH1K.shape[1] != k_BGTK.shape[1]
     return scaled_dot_product_attention(q_BH1K, k_BGTK, v_BGTK, scale=scale, enable_gqa=gqa)
+
+
+def _bounding(window: int | None, q_BHTK: Tensor) -> int | None:
+    """The window, if the row is longer."""
+    return None if window is not None and window >= q_BHTK.shape[2] else window
+
+
+def _served_by(q_BHTK: Tensor, packing: Packing, window: int | None, cap: float | None) -> str:
+    return choose.attention(
+        choose.machine(q_BHTK.device),
+        q_BHTK.dtype,
+        q_BHTK.shape[3],
+        documents=packing.first_BT is not None,
+        short=packing.mask is not None,
+        window=window,
+        cap=cap,
+    ).implementation
+
+
+def _scores(
+    q_BHTK: Tensor,
+    k_BGTK: Tensor,
+    packing: Packing,
+    scale: float | None,
+    window: int | None,
+    cap: float | None,
+) -> Tensor:
+    """All of them, -inf where nothing is seen: [B, H, T, T]."""
+    hidden = ~packing.visible(q_BHTK.shape[2], window, q_BHTK.device)
+    return reference.scores(q_BHTK, k_BGTK, scale, cap).masked_fill(hidden, -torch.inf)
 
 
 def _fused(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lehr.kernels.attention import reference
-from lehr.kernels.attention.op import Packing, attention, decode
+from lehr.kernels.attention.op import Packing, attention, attention_and_lse, decode
 
 
 def drawn(rows: int, heads: int, groups: int, length: int, size: int = 8) -> tuple[Tensor, Tensor, Tensor]:
@@ -33,6 +33,10 @@ def agree(
     ours = attention(*inputs, packing, **features)
     theirs = reference.attention(*inputs, documents_BT, causal=causal, **features)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    again, lse = attention_and_lse(*inputs, packing, **features)
+    torch.testing.assert_close(again, theirs, rtol=0, atol=1e-12)
+    lse_theirs = reference.lse(*inputs[:2], documents_BT, causal=causal, **features)
+    torch.testing.assert_close(lse, lse_theirs.detach(), rtol=0, atol=1e-12)
     upstream = torch.randn_like(theirs)
     ours_back = torch.autograd.grad(ours, inputs, upstream)
     theirs_back = torch.autograd.grad(theirs, inputs, upstream)

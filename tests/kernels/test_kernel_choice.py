@@ -40,3 +40,10 @@ def test_on_a_gpu_only_what_has_tiles_of_its_own_goes_to_the_attention_kernels()
     }
     assert served == {torch.bfloat16: "triton", torch.float32: "sdpa"}
     assert choose.loss(here, torch.float32).implementation == "triton"
+
+
+@pytest.mark.parametrize("capability", [(8, 0), (8, 9), (10, 0), (12, 0)])
+def test_the_attention_kernels_are_for_a_hopper_alone(capability: tuple[int, int]):
+    here = choose.Machine("cuda", capability, "3.9.0")
+    assert choose.attention(here, torch.bfloat16, 128).implementation == "sdpa"
+    assert choose.loss(here, torch.bfloat16).implementation == "triton"
