@@ -116,7 +116,8 @@ def _on_the_circle(cosine: float | None, part: float) -> tuple[float, float]:
 
 def _moved(start: Tensor, pieces: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
     """start + sum_i c_i (x_i - start), in place: `start` is rounded once."""
-    moved = torch.zeros_like(start)
+    moved: Tensor | None = None
     for piece, share in zip(pieces, shares, strict=True):
-        moved.add_(piece.sub_(start), alpha=share)
-    return start.add_(moved)
+        piece.sub_(start)
+        moved = piece.mul_(share) if moved is None else moved.add_(piece, alpha=share)
+    return start if moved is None else start.add_(moved)

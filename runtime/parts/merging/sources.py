@@ -60,10 +60,10 @@ def opened(folders: Sequence[tuple[str, Path]]) -> list[Source]:
     return sources
 
 
-def tiles(sources: Sequence[Source], name: str) -> Iterator[list[Tensor]]:
+def tiles(sources: Sequence[Source], name: str, at_once: int = 1) -> Iterator[list[Tensor]]:
     """A tensor of all models in flat pieces, which may be written into; each is good until the next is asked for."""
     held = [source.held[name] for source in sources]
-    buffers = [torch.empty(TILE) for _ in sources]
+    buffers = [torch.empty(TILE * at_once) for _ in sources]
     left = prod(held[0].shape)
     with ExitStack() as stack:
         files = [stack.enter_context(one.file.open("rb", buffering=0)) for one in held]

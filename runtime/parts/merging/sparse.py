@@ -12,12 +12,17 @@ from math import floor, prod
 
 import torch
 from torch import Tensor
+from torch.nn.functional import hardshrink
 
 from ..seeds import seed
 from .sources import Source, tiles
 
 _LOW = 15
 """Bits of a magnitude that the first count leaves out; 16 stay, and the sign is gone."""
+_NOBODY = 1e-30
+"""In place of the weight of no model, where there is nothing to divide either."""
+_COUNTED = 4
+"""Tiles that are counted at once: a table of counts is as large as a tile, and is added up after each."""
 
 
 def ties(
@@ -29,20 +34,18 @@ def ties(
     """
     trims = [_Trim(cut) for cut in cuts(models, base, density, name)]
     for *pieces, start in tiles([*models, base], name):
-        deltas = [
-            trim(piece.sub_(start)).mul_(weight)
-            for trim, piece, weight in zip(trims, pieces, weights, strict=True)
-        ]
-        elected, moved, agreeing = (torch.zeros_like(start) for _ in range(3))
-        for delta in deltas:
-            elected.add_(delta)
-        elected.sign_()
-        for delta, weight in zip(deltas, weights, strict=True):
-            agrees = delta.sign() == elected
-            moved.addcmul_(delta, agrees)
-            agreeing.add_(agrees, alpha=weight)
-        agreeing.masked_fill_(agreeing == 0, 1.0)
-        yield start.add_(moved.div_(agreeing))
+        rise, fall, risers, fallers = (torch.zeros_like(start) for _ in range(4))
+        for trim, piece, weight in zip(trims, pieces, weights, strict=True):
+            delta = trim(piece.sub_(start)).mul_(weight)
+            up = delta.relu()
+            down = up - delta
+            rise, fall = rise.add_(up), fall.add_(down)
+            risers.add_(up.sign_(), alpha=weight)
+            fallers.add_(down.sign_(), alpha=weight)
+        elected = (rise - fall).sign_()
+        rise.div_(risers.clamp_(min=_NOBODY)).mul_(elected.relu())
+        fall.div_(fallers.clamp_(min=_NOBODY)).mul_(elected.neg_().relu_())
+        yield start.add_(rise.sub_(fall))
 
 
 def dare(
@@ -72,9 +75,10 @@ def dare(
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The magnitude below which numbers are dropped, as its bits, and how many that are just as large stay."""
+    """The magnitude below which numbers are dropped, as its bits; how many just as large stay, of how many."""
 
     bits: int
+    kept: int
     equals: int
 
 
@@ -87,22 +91,22 @@ def cuts(models: Sequence[Source], base: Source, density: Fraction, name: str) -
     size = prod(base.held[name].shape)
     wanted = max(1, floor(density * size))
     if wanted == size:
-        return [Cut(0, size)] * len(models)
+        return [Cut(0, size, size)] * len(models)
     high = [torch.zeros(1 << 16, dtype=torch.int64) for _ in models]
-    for *pieces, start in tiles([*models, base], name):
+    for *pieces, start in tiles([*models, base], name, _COUNTED):
         for count, piece in zip(high, pieces, strict=True):
             count += torch.bincount(_bits(piece.sub_(start)) >> _LOW, minlength=1 << 16)
     halves = [_place(count, wanted) for count in high]
     low = [torch.zeros(1 << _LOW, dtype=torch.int64) for _ in models]
-    for *pieces, start in tiles([*models, base], name):
+    for *pieces, start in tiles([*models, base], name, _COUNTED):
         for count, piece, (half, _) in zip(low, pieces, halves, strict=True):
             bits = _bits(piece.sub_(start))
             inside = bits[bits >> _LOW == half] & ((1 << _LOW) - 1)
             count += torch.bincount(inside, minlength=1 << _LOW)
     found: list[Cut] = []
     for count, (half, left) in zip(low, halves, strict=True):
-        place, equals = _place(count, left)
-        found.append(Cut(half << _LOW | place, equals))
+        place, kept = _place(count, left)
+        found.append(Cut(half << _LOW | place, kept, int(count[place])))
     return found
 
 
@@ -110,18 +114,18 @@ class _Trim:
     """Drops what is below a cut; of numbers that are just at it, the first ones stay."""
 
     def __init__(self, cut: Cut) -> None:
-        self.bits, self.left = cut.bits, cut.equals
+        self.cut, self.left = cut, cut.kept
+        self.below = torch.tensor(cut.bits - 1, dtype=torch.int32).view(torch.float32).item()
 
     def __call__(self, piece: Tensor) -> Tensor:
-        if self.bits == 0:
+        if self.cut.bits == 0:
             return piece  # the cut is at nothing: whatever would be dropped is 0 already
-        bits = _bits(piece)
-        at = bits == self.bits
-        ties = int(at.sum())
-        if ties > self.left:
-            at &= at.cumsum(0) <= self.left
-        self.left -= min(ties, self.left)
-        return piece.mul_(at.logical_or_(bits > self.bits))
+        if self.cut.kept < self.cut.equals:
+            at = _bits(piece) == self.cut.bits
+            places = at.nonzero().flatten()
+            piece[places[self.left :]] = 0.0
+            self.left -= min(len(places), self.left)
+        return hardshrink(piece, self.below)
 
 
 def _bits(piece: Tensor) -> Tensor:
