@@ -108,6 +108,10 @@ GEMMA = {"norms": "pre_post", "norm_offset": True, "embed_scale": True, "activat
         (4, 256, {"qkv_bias": True, "experts": EXPERTS}),
         (4, 256, GEMMA | {"window": (32, "full"), "attention_cap": 50.0, "final_cap": 30.0}),
         (2, 64, {"layers": 2, "width": 256, "ffn": 1024}),
+        (2, 256, {"qk_norm": "head", "width": 256, "kv_heads": 1, "head_dim": 64}),
+        (2, 256, {"experts": EXPERTS.model_copy(update={"active": 2, "ffn": 384, "shared_ffn": 0})}),
+        (2, 256, {"experts": EXPERTS, "width": 64}),
+        (2, 256, {"experts": EXPERTS.model_copy(update={"every": 2})}),
     ],
 )
 def test_the_peak_is_within_a_tenth_of_the_model(sequences: int, context: int, changes: dict):

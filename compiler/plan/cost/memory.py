@@ -112,27 +112,31 @@ def _layer(of: Shape) -> int:
 def _layers(of: Shape, tokens: int, setting: Setting, numbers: int) -> int:
     """Tensors that the layers save for their backward pass, and the stream and norm above them."""
     layout = setting.layout
-    whole = tokens * (_saved(of) * numbers + 4 * of.heads) // layout.tp
+    dense, sparse = (
+        tokens * (_saved(of, has_experts) * numbers + 4 * of.heads) // layout.tp
+        for has_experts in (False, True)
+    )
     top = 3 * tokens * of.width * numbers
     if not setting.recompute:
-        return of.layers * whole + top
-    return of.layers * tokens * of.width * numbers // layout.tp + whole + top
+        return of.sparse_layers * sparse + (of.layers - of.sparse_layers) * dense + top
+    largest = max(sparse if of.sparse_layers else 0, dense if of.sparse_layers < of.layers else 0)
+    return of.layers * tokens * of.width * numbers // layout.tp + largest + top
 
 
-def _saved(of: Shape) -> int:
+def _saved(of: Shape, has_experts: bool) -> int:
     """Numbers that a layer saves of each token: both norms with what they read and make, the rotated
     queries and keys, the values, what attention gives, and the four tensors of a gated feed-forward;
     queries and keys before and after their norms; what experts are given and say at every visit,
     and what the shared one says."""
     queries, keys = of.heads * of.head_dim, of.kv_heads * of.head_dim
-    ffn = of.active * of.expert_ffn + of.shared_ffn if of.experts else of.ffn
+    ffn = of.active * of.expert_ffn + of.shared_ffn if has_experts else of.ffn
     normed = 2 * (queries + keys) if of.qk_norm != "none" else 0
-    visits = 2 * of.active * of.width + (of.width if of.shared_ffn else 0) if of.experts else 0
+    visits = 2 * of.active * of.width + (of.width if of.shared_ffn else 0) if has_experts else 0
     return (
         (10 if of.norms == "pre_post" else 6) * of.width
         + 2 * (queries + keys)
         + 4 * ffn
-        + of.experts
+        + (of.experts if has_experts else 0)
         + normed
         + visits
     )
