@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-from gpu.race import OURS, Race, Target, Way, Where, distance
+from gpu.race import OURS, Race, Target, Told, Way, Where, distance
 from lehr.kernels.attention import reference
 from lehr.kernels.attention.op import Packing, attention
 
@@ -44,7 +44,7 @@ def forward(where: Where, shape: tuple[int, ...]) -> Race:
         "SDPA cuDNN": partial(pinned, SDPBackend.CUDNN_ATTENTION, q, k, v),
         "FlexAttention": flex(where, q, k, v),
     }
-    return Race("attention forward, causal", told(shape), ways, error(where, shape[-1]), targets)
+    return Race(Told("attention forward, causal", told(shape), targets), ways, error(where, shape[-1]))
 
 
 def backward(where: Where, shape: tuple[int, ...]) -> Race:
@@ -67,7 +67,7 @@ def backward(where: Where, shape: tuple[int, ...]) -> Race:
         "SDPA cuDNN": back(partial(pinned, SDPBackend.CUDNN_ATTENTION, *inputs)),
     }
     targets = (Target("attention backward, SDPA flash / ours", "SDPA flash", 1.0),)
-    return Race("attention backward, causal", told(shape), ways, error(where, shape[-1]), targets)
+    return Race(Told("attention backward, causal", told(shape), targets), ways, error(where, shape[-1]))
 
 
 def packed(where: Where, shape: tuple[int, ...], document: int) -> Race:
@@ -89,7 +89,7 @@ def packed(where: Where, shape: tuple[int, ...], document: int) -> Race:
     }
     targets = (Target("packed documents, SDPA with a mask / ours", "SDPA, mask", 8.0),)
     title = f"attention in documents of {document}, both ways"
-    return Race(title, told(shape), ways, error(where, shape[-1], document=7), targets)
+    return Race(Told(title, told(shape), targets), ways, error(where, shape[-1], document=7))
 
 
 def capped(where: Where, shape: tuple[int, ...], cap: float = 50.0) -> Race:
@@ -107,7 +107,7 @@ def capped(where: Where, shape: tuple[int, ...], cap: float = 50.0) -> Race:
     }
     targets = (Target("soft cap, compiled eager / ours", "eager, compiled", 5.0),)
     title = "attention with a soft cap, both ways"
-    return Race(title, told(shape), ways, error(where, shape[-1], cap=cap), targets)
+    return Race(Told(title, told(shape), targets), ways, error(where, shape[-1], cap=cap))
 
 
 def drawn(where: Where, shape: tuple[int, ...], *, gradients: bool = False) -> Inputs:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpu.race import FLOOR, OURS, Race, Target, Way, Where, distance
+from gpu.race import FLOOR, OURS, Race, Target, Told, Way, Where, distance
 from lehr.kernels.cross_entropy import op as entropy
 from lehr.kernels.cross_entropy import reference as entropy_by_definition
 from lehr.kernels.distill import op as distill
@@ -96,7 +96,7 @@ def cross_entropy(where: Where, shape: tuple[int, int, int, int]) -> Race:
         return way.cross_entropy(*one.student, one.labels_N)
 
     away = error(where, partial(ask, entropy), partial(ask, entropy_by_definition))
-    return Race("linear cross-entropy, both ways", told(shape), ways, away, targets)
+    return Race(Told("linear cross-entropy, both ways", told(shape), targets), ways, away)
 
 
 def divergence(where: Where, shape: tuple[int, int, int, int], kind: Any) -> Race:
@@ -129,7 +129,7 @@ def divergence(where: Where, shape: tuple[int, int, int, int], kind: Any) -> Rac
         return way.divergence(*one.both, kind=kind)
 
     away = error(where, partial(ask, distill), partial(ask, distill_by_definition))
-    return Race(f"linear divergence, {kind}, both ways", told(shape), ways, away, targets)
+    return Race(Told(f"linear divergence, {kind}, both ways", told(shape), targets), ways, away)
 
 
 def log_probs(where: Where, shape: tuple[int, int, int, int]) -> Race:
@@ -150,7 +150,7 @@ def log_probs(where: Where, shape: tuple[int, int, int, int]) -> Race:
         return way.log_probs(*one.student, one.labels_N)
 
     away = error(where, partial(ask, entropy), partial(ask, entropy_by_definition))
-    return Race("log-probabilities, forward", told(shape), ways, away, most_mb=70)
+    return Race(Told("log-probabilities, forward", told(shape), most_mb=70), ways, away)
 
 
 def told(shape: tuple[int, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,17 +49,24 @@ class Target:
     least: float
 
 
-@dataclass(frozen=True)
-class Race:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is left of a race when its tensors are gone."""
+
     title: str
     shape: str
+    targets: Sequence[Target] = ()
+    most_mb: float | None = None
+    """What ours may take beside its inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    told: Told
     ways: Mapping[str, Way]
     """Ours, and its peers."""
     error: Callable[[], float]
     """The distance of ours from the reference in fp64, on a small case."""
-    targets: Sequence[Target] = ()
-    most_mb: float | None = None
-    """What ours may take beside its inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ class Taken:
 
 @dataclass
 class Result:
-    race: Race
+    race: Told
     error: float
     taken: dict[str, Taken] = field(default_factory=dict)
     lacking: dict[str, str] = field(default_factory=dict)
@@ -78,10 +86,12 @@ class Result:
 
 def run(race: Race, where: Where) -> Result:
     """Raises ArithmeticError where ours is wrong: a wrong kernel is not worth timing."""
-    torch.manual_seed(0)
-    result = Result(race, race.error())
+    print(f"{race.told.title}: {race.told.shape}", file=sys.stderr)
+    result = Result(race.told, race.error())
     if not result.error <= where.limit:
-        raise ArithmeticError(f"{race.title}: {result.error:.1e} from the reference, not {where.limit:.0e}")
+        raise ArithmeticError(
+            f"{race.told.title}: {result.error:.1e} from the reference, not {where.limit:.0e}"
+        )
     ours = _direction(race.ways[OURS]())
     for name, way in race.ways.items():
         try:

@@ -31,11 +31,11 @@ def test_without_a_gpu_nothing_is_timed():
 
 @pytest.mark.usefixtures("_bench_on_the_path")
 def test_a_page_tells_ratios_and_what_was_not_measured():
-    from gpu.race import OURS, Race, Result, Taken, Target
+    from gpu.race import OURS, Result, Taken, Target, Told
     from gpu.report import page
 
     targets = (Target("A / ours", "A", 1.25), Target("B / ours", "B", 2.0))
-    race = Race("a race", "T 8", {}, float, targets, most_mb=70)
+    race = Told("a race", "T 8", targets, most_mb=70)
     taken = {OURS: Taken(2.0, 64.0), "A": Taken(3.0, 128.0)}
     slower = {OURS: Taken(2.0, 71.0), "A": Taken(2.0, 128.0)}
     told = page([Result(race, 1e-3, taken, {"B": "no memory"}), Result(race, 1e-3, slower)], "a GPU")
@@ -51,25 +51,25 @@ def test_a_page_tells_ratios_and_what_was_not_measured():
 
 @pytest.mark.usefixtures("_bench_on_the_path")
 def test_a_kernel_that_is_wrong_is_not_timed():
-    from gpu.race import OURS, Race, Where, run
+    from gpu.race import OURS, Race, Told, Where, run
 
     where = Where(torch.device("cpu"), real=False)
     ways = {OURS: lambda: torch.ones(2)}
     for error in (1.0, torch.nan):
         with pytest.raises(ArithmeticError, match="a race"):
-            run(Race("a race", "", ways, lambda error=error: error), where)
+            run(Race(Told("a race", ""), ways, lambda error=error: error), where)
 
 
 @pytest.mark.usefixtures("_bench_on_the_path")
 def test_a_peer_that_cannot_run_or_comes_to_something_else_is_told():
-    from gpu.race import FLOOR, OURS, Race, Where, run
+    from gpu.race import FLOOR, OURS, Race, Told, Where, run
 
     def broken() -> torch.Tensor:
         raise RuntimeError("no backend\nfor it")
 
     ways = {OURS: lambda: torch.ones(2), FLOOR: lambda: torch.zeros(3), "B": broken}
     ways |= {"scaled": lambda: (3 * torch.ones(2),), "other": lambda: torch.tensor([1.0, 0.0])}
-    result = run(Race("a race", "", ways, lambda: 0.0), Where(torch.device("cpu"), real=False))
+    result = run(Race(Told("a race", ""), ways, lambda: 0.0), Where(torch.device("cpu"), real=False))
     assert set(result.taken) == {OURS, FLOOR, "scaled"}
     assert result.lacking["B"] == "no backend"
     assert "cosine" in result.lacking["other"]
