@@ -45,7 +45,8 @@ def tokens(name: str, ids_N: Tensor, hidden_ND: Tensor, vocab: int, ignore: int 
     if ignore is not None:
         strange &= ids_N != ignore
     if strange.any():
-        raise ValueError(f"{name}: got {int(ids_N[strange][0])}, expected 0 to {vocab - 1} or {ignore}")
+        expected = f"0 to {vocab - 1}" + ("" if ignore is None else f" or {ignore}")
+        raise ValueError(f"{name}: got {int(ids_N[strange][0])}, expected {expected}")
 
 
 def distinct(name: str, ids_NK: Tensor, weights_N: Tensor) -> None:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from .chunks import Part
 
-_CACHE = 3 << 17
-"""Numbers that a block and its scratch hold together, at most: 1.5 MB in fp32."""
+_BLOCK = {"cpu": 3 << 17, "cuda": 1 << 26}
+"""Numbers that a block and its scratch hold together, at most: 1.5 MB in fp32, and without Triton 256 MB of a GPU."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,8 @@ def log_probs(z_CV: Tensor, ids_C: Tensor, cap: float | None) -> Tensor:
 def blocks(z_CV: Tensor, rooms: int = 0, beside: int = 0) -> Iterator[tuple[slice, list[Tensor]]]:
     """A few rows at a time, and as many tensors of their shape to write to; `beside` counts others in use."""
     count, vocab = z_CV.shape
-    step = min(count, max(1, _CACHE // (vocab * (1 + rooms + beside))))
+    most = _BLOCK.get(z_CV.device.type, _BLOCK["cuda"])
+    step = min(count, max(1, most // (vocab * (1 + rooms + beside))))
     scratch = z_CV.new_empty((rooms, step, vocab))
     for start in range(0, count, max(1, step)):
         rows = slice(start, min(start + step, count))

@@ -89,8 +89,10 @@ def convex(
         checks.tokens(name, ids_N, hidden_ND, unembedding_VD.shape[0], ignore)
     checks.positive("cap", cap)
     checks.within("teacher", teacher, 0.0, 1.0)
+    counted_N = guesses_N.where(labels_N != ignore, 0)
+    checks.tokens("guesses", counted_N, hidden_ND, unembedding_VD.shape[0], None)
     truth = of_labels(labels_N, ignore, wide(hidden_ND))
-    ids_NK = torch.stack([truth.ids_NK[:, 0], guesses_N.where(labels_N != ignore, 0).long()], 1)
+    ids_NK = torch.stack([truth.ids_NK[:, 0], counted_N.long()], 1)
     agree_N = ids_NK[:, 0] == ids_NK[:, 1]
     share_N = truth.weights_N.new_full((), 1 - teacher).where(~agree_N, 1.0)
     targets = Targets(ids_NK, torch.stack([share_N, 1 - share_N], 1), truth.weights_N)

@@ -52,6 +52,23 @@ def test_ignored_tokens_have_no_gradient() -> None:
     assert (gradient_ND.abs().sum(1) > 0).tolist() == (labels_N != -100).tolist()
 
 
+@pytest.mark.parametrize("tokens", [0, 5])
+def test_of_no_labels_the_loss_and_every_gradient_is_zero(tokens: int) -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(tokens)
+    for total in (
+        cross_entropy(hidden_ND, unembedding_VD, labels_N.fill_(-100), cap=3.0, z_loss=0.1),
+        log_probs(hidden_ND, unembedding_VD, labels_N).sum(),
+    ):
+        assert total.item() == 0
+        assert not any(g.any() for g in torch.autograd.grad(total, (hidden_ND, unembedding_VD)))
+
+
+def test_a_vocabulary_wider_than_a_block() -> None:
+    hidden_ND, unembedding_VD, labels_N = drawn(3, 2, 400_000)
+    found = (way(hidden_ND, unembedding_VD, labels_N) for way in (cross_entropy, reference.cross_entropy))
+    torch.testing.assert_close(*found, rtol=1e-12, atol=0)
+
+
 def test_it_is_a_sum_so_parts_add_up() -> None:
     hidden_ND, unembedding_VD, labels_N = drawn(40)
     parts = [

@@ -113,6 +113,14 @@ def test_a_convex_mixture_agrees_with_the_reference(teacher: float, cap: float |
     assert_same(*ways, (hidden_ND, unembedding_VD))
 
 
+def test_nobody_looks_at_a_guess_where_the_label_is_ignored():
+    hidden_ND, unembedding_VD, *other, labels_N = drawn(60)
+    guesses_N = targets.guesses(*other)
+    masked_N = guesses_N.where(labels_N != -100, -100)
+    ways = (op.convex(hidden_ND, unembedding_VD, labels_N, found) for found in (masked_N, guesses_N))
+    assert_same(*ways, (hidden_ND, unembedding_VD))
+
+
 def test_a_mixture_without_a_teacher_is_cross_entropy():
     hidden_ND, unembedding_VD, *other, labels_N = drawn(60)
     mixed = op.convex(hidden_ND, unembedding_VD, labels_N, targets.guesses(*other), teacher=0.0)
@@ -244,13 +252,14 @@ def test_what_does_not_fit_is_refused(message: str, error: type[Exception], chan
 @pytest.mark.parametrize(
     ("message", "call"),
     [
+        ("guesses: got -100, expected 0 to 40$", lambda h, w, y: op.convex(h, w, y, y * 0 - 100)),
         ("guesses: got 41, expected 0 to 40", lambda h, w, y: op.convex(h, w, y, y * 0 + 41)),
         (
             "teacher: got 2, expected a number from 0 to 1",
             lambda h, w, y: op.convex(h, w, y, y.clamp(0), teacher=2),
         ),
         (
-            "ids: got -1, expected 0 to 40",
+            "ids: got -1, expected 0 to 40$",
             lambda h, w, y: op.top_k(h, w, y[:, None] * 0 - 1, h[:, :1].detach()),
         ),
         (
