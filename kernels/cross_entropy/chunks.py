@@ -108,7 +108,7 @@ class Products:
 
     def back(self, gradient_CV: Tensor) -> Tensor:
         """The gradient by the hidden states [C, D]."""
-        if self._narrow_on_cuda or self.unembedding_VD.dtype == torch.bfloat16:
+        if self._narrow_on_cuda:
             return gradient_CV.to(self.unembedding_VD.dtype) @ self.unembedding_VD
         sum_CD = gradient_CV.new_zeros(gradient_CV.shape[0], self.unembedding_VD.shape[1])
         with self._rounding():

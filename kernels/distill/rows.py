@@ -1,6 +1,10 @@
 """Two models' rows of logits to a divergence and its gradient, with plain torch operations, a few rows at a time.
 
-Why blocks: see `kernels/cross_entropy/rows.py`.  R rows of a block, C of a chunk, V vocabulary.
+Why blocks: see `kernels/cross_entropy/rows.py`.  Each function of a block is given both models' softened logits
+less their maxima, and leaves the gradient, times a factor of the row, where the student's were.  It normalises
+nothing: a probability is an exponential over its row's sum, and the sums go into factors of rows.
+
+R rows of a block, C of a chunk, V vocabulary.
 """
 
 from __future__ import annotations
