@@ -147,6 +147,8 @@ def summary(step: model.Step, facts: dict[str, Any]) -> str:
             return f"{digits(facts['params'])} params"
         case model.TrainedWork():
             return f"{digits(facts['steps'])} steps, {digits(facts['tokens'])} tokens, {losses(facts)}"
+        case model.TargetsWork():
+            return f"{digits(facts['steps'])} steps, {digits(facts['tokens'])} tokens"
         case model.EvalWork():
             return "  ".join(_score(name, score) for name, score in facts["scores"].items())
         case model.ReleaseWork():

@@ -1,7 +1,7 @@
 """Rooms for stages that train: in each somebody asks to stop, or the power fails, at a step of our choice."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ class Saved:
     def kept(self, wait: bool = False) -> int:
         return self.states[-1][0] if self.states else 0
 
+    def every(self) -> Iterator[tuple[int, dict[str, torch.Tensor], dict[str, Any]]]:
+        for step, tensors, meta in self.states:
+            yield step, {name: tensor.clone() for name, tensor in tensors.items()}, json.loads(meta)
+
     def latest(self) -> tuple[int, dict[str, torch.Tensor], dict[str, Any]] | None:
         if not self.states:
             return None
@@ -44,6 +48,7 @@ class Desk:
     folder: Path
     checkpoints: Saved = field(default_factory=Saved)
     workers: int = 0
+    root: Path = Path()
     stop_after: int = NEVER
     cut_after: int = NEVER
     asked: int = 0

@@ -161,3 +161,8 @@ def attention_flops_per_token(of: Shape, context: int, windows: Sequence[int | s
 def _mean_seen(context: int, window: int) -> Fraction:
     near = min(window, context)
     return Fraction(near * (near + 1), 2 * context) + Fraction(near * (context - near), context)
+
+
+def id_bytes(vocab: int) -> int:
+    """Bytes of the smallest integer type that holds every id: one, two or four."""
+    return 1 if vocab <= 1 << 8 else 2 if vocab <= 1 << 16 else 4

@@ -19,9 +19,14 @@ def lacking(step: model.Step) -> Iterator[str]:
     match work:
         case model.CorpusWork(source=None):
             yield "a corpus without a source"
-        case model.TrainWork() | model.PruneWork():
-            if work.open:
-                yield "a stage whose length only a run can tell"
+        case model.PromptsWork(source=None):
+            yield "prompts without a source"
+        case model.PromptsWork(source=model.Builtin(name=("prose" | "code") as name)):
+            yield f'prompts out of `builtin("{name}")`'
+        case model.TrainedWork(open=model.Open()):
+            yield "a stage whose length only a run can tell"
+        case model.DistillWork(on_policy=model.OnPolicy() as policy, target=target):
+            yield from _unlearnable(policy, target)
         case model.EvalWork(benches=benches):
             yield from (what for bench in benches.values() for what in unmeasured(bench))
         case model.ReleaseWork(template=template):
@@ -29,6 +34,14 @@ def lacking(step: model.Step) -> Iterator[str]:
                 yield f"the chat template {template.path}, which was not there when the plan was made"
         case _:
             pass
+
+
+def _unlearnable(policy: model.OnPolicy, target: model.Target) -> Iterator[str]:
+    """What cannot be learnt of a student's own answers."""
+    if isinstance(target, model.Convex):
+        yield "`convex` on a student's own answers, which hold no truth"
+    if isinstance(target, model.TopK) and policy.divergence != "forward":
+        yield f"a `{policy.divergence}` divergence of the top k"
 
 
 def unmeasured(bench: model.Bench) -> Iterator[str]:

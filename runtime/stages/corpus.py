@@ -37,7 +37,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         case Files() as source:
             return _files(step, source, room)
         case Synthetic() as source:
-            return write_split(room.folder, _unless_stopped(_stand_ins(source), step.address, room))
+            return write_split(room.folder, unless_stopped(stand_ins(source), step.address, room))
         case None:
             raise TypeError("a corpus without a source is refused before a run")
 
@@ -101,7 +101,9 @@ def _files(step: Step, source: Files, room: Room) -> Facts:
     if found:
         raise StageError(*found.headed, notes=found.notes, help=found.help, step=step.address)
     bad: list[Bad] = []
-    facts = write_split(room.folder, _unless_stopped(_sound(step, source, room, bad), step.address, room))
+    facts = write_split(
+        room.folder, unless_stopped(sound_records(step, source, room, bad), step.address, room)
+    )
     if bad:
         facts["bad"] = {
             "records": len(bad),
@@ -112,7 +114,7 @@ def _files(step: Step, source: Files, room: Room) -> Facts:
     return facts
 
 
-def _sound(step: Step, source: Files, room: Room, bad: list[Bad]) -> Iterator[Record]:
+def sound_records(step: Step, source: Files, room: Room, bad: list[Bad]) -> Iterator[Record]:
     """The records that can be learnt from; bad ones are put aside, up to as many as the spec allows."""
     for file in source.files:
         try:
@@ -139,14 +141,14 @@ def _corrupt(address: str, source: Files, found: Bad) -> StageError:
     )
 
 
-def _stand_ins(source: Synthetic) -> Iterator[Record]:
+def stand_ins(source: Synthetic) -> Iterator[Record]:
     for number, document in enumerate(
         synthetic(source.seed, source.tokens, source.examples, source.lengths), 1
     ):
         yield Record(document.id, document.text, {}, document.id, number)
 
 
-def _unless_stopped(found: Iterator[Record], address: str, room: Room) -> Iterator[Record]:
+def unless_stopped(found: Iterator[Record], address: str, room: Room) -> Iterator[Record]:
     for record in found:
         if room.stopping:
             raise Interrupted(f"`{address}` was stopped; it starts anew next time", step=address)

@@ -7,6 +7,7 @@ an older edition is kept and marked, until `--force` repeats it.
 
 EDITIONS = {
     "corpus": 1,
+    "prompts": 1,
     "tokenizer": 2,
     "tokenize": 2,
     "init": 1,
@@ -15,6 +16,8 @@ EDITIONS = {
     "prune": 1,
     "upcycle": 1,
     "merge": 1,
-    "eval": 2,
+    "targets": 1,
+    "distill": 1,
+    "eval": 3,
     "release": 2,
 }

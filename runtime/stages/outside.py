@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...compiler.plan import files
-from ...compiler.plan.model import Bench, CorpusWork, EvalWork, File, Files, LoadWork, Step, TokenizerWork
+from ...compiler.plan.model import (
+    Bench,
+    CorpusWork,
+    EvalWork,
+    File,
+    Files,
+    LoadWork,
+    PromptsWork,
+    Step,
+    TokenizerWork,
+)
 from ..parts.data.kinds import READ, kind_of
 
 _LISTED = 8
@@ -29,7 +39,7 @@ class Unlike:
 def unlike(step: Step, root: Path) -> Unlike | None:
     """Why a step cannot read what it was planned to read; None where it can."""
     match step.work:
-        case CorpusWork(source=Files() as source):
+        case CorpusWork(source=Files() as source) | PromptsWork(source=Files() as source):
             return _corpus(step.address, source, root)
         case TokenizerWork(file=File() as file):
             return _file(step.address, file, root)

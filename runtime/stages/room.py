@@ -9,7 +9,7 @@ into an artifact when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,10 @@ class Checkpoints(Protocol):
 
     def kept(self, wait: bool = False) -> int:
         """The newest step whose state is kept, 0 where there is none; with `wait`, once nothing is on its way."""
+        ...
+
+    def every(self) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
+        """The sound states, oldest first, up to a corrupt one, which is named."""
         ...
 
     def latest(self) -> tuple[int, dict[str, Any], dict[str, Any]] | None:

@@ -20,12 +20,7 @@ from .room import Facts, Room
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work = step.work
     assert isinstance(work, TrainWork)
-    sets = {
-        role.removeprefix("tokens:"): TokenSet.open(path)
-        for role, path in inputs.items()
-        if role.startswith("tokens:")
-    }
-    with Feed(work, sets, room.workers, room.say) as feed:
+    with Feed(work, TokenSet.of(inputs), room.workers, room.say) as feed:
         loss = partial(next_token, z_loss=work.z_loss)
         model = load(inputs["model"])
         loop = Loop(step, work, model, feed, room, loss, difference=difference(step, model, inputs))

@@ -7,7 +7,7 @@ A state is copied to the host's memory, and a thread writes the copy with all th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from threading import Thread
 from typing import Any
 
@@ -48,6 +48,13 @@ class BackgroundCheckpoints:
         found = self.folder.latest()
         self._kept = found[0] if found else 0
         return found
+
+    def every(self) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
+        """The sound states, oldest first."""
+        self.kept(wait=True)
+        for state in self.folder.every():
+            self._kept = state[0]
+            yield state
 
     def _write(self, step: int, tensors: dict[str, Any], meta: dict[str, Any]) -> None:
         try:

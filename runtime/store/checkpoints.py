@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -44,16 +44,25 @@ class CheckpointFolder:
 
     def latest(self) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
         """The newest state whose files pass their checksums, as (step, tensors, meta)."""
-        for state in reversed(self._states()):
-            step = int(state.name.removeprefix("step-"))
-            bad = manifest.altered(state, step=step)
-            if bad:
-                self._corrupt(state / bad[0])
-                continue
-            from safetensors.torch import load_file
+        found = (self._read(state) for state in reversed(self._states()))
+        return next((state for state in found if state), None)
 
-            return step, load_file(state / TENSORS), json.loads((state / META).read_bytes())
-        return None
+    def every(self) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
+        """The states, oldest first, up to the first whose files fail their checksums."""
+        for state in map(self._read, self._states()):
+            if state is None:
+                return
+            yield state
+
+    def _read(self, state: Path) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
+        step = int(state.name.removeprefix("step-"))
+        bad = manifest.altered(state, step=step)
+        if bad:
+            self._corrupt(state / bad[0])
+            return None
+        from safetensors.torch import load_file
+
+        return step, load_file(state / TENSORS), json.loads((state / META).read_bytes())
 
     def clear(self) -> None:
         """Remove all states: the stage is finished."""

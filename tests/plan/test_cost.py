@@ -200,6 +200,8 @@ def test_what_only_a_run_can_tell_is_not_counted(tmp_path: Path, monkeypatch: py
     assert set(bill.costs["distill"].parts) == {"training", "teacher"}
     assert set(bill.costs["cached"].parts) == {"training"}
     assert set(bill.costs["targets(cached)"].parts) == {"teacher"}
+    positions = bill.plan.step("targets(cached)").work.tokens
+    assert bill.costs["targets(cached)"].artifact == positions * 8 * (2 + 4)
     price = totals(bill.costs)
     assert price.price == pytest.approx(2.5 * (price.device_hours or 0))
 

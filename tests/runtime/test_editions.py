@@ -38,6 +38,16 @@ merge agreed { of = [grown, last];  method = ties;  base = newborn;  density = 3
 merge chance { of = [grown, last];  method = dare;  base = newborn;  density = 30% }
 eval blends { of = [evenly, slowly, turned, agreed, chance];  benches = [reads] }
 """
+TAUGHT = """
+init pupil { arch = small;  tokenizer = words;  std = 0.06;  rng = 2 }
+distill echo   { from = pupil;  teacher = last;  target = distribution();  data = gold
+  context = 32 context;  steps = 3;  batch = 256 tokens;  lr = 3e-3 }
+distill filled like echo { target = top_k(k: 4);  cache = true }
+distill guided like echo { target = convex(label: 0.1, teacher_top1: 0.9) }
+prompts asks { source = builtin("skills");  examples = 8 }
+distill spoken like echo { data = on_policy(asks, divergence: jensen_shannon, max_new: 4 tokens) }
+eval echoes { of = [echo, filled, guided, spoken];  benches = [reads] }
+"""
 SMALL = (
     SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
     + """\
@@ -49,6 +59,7 @@ upcycle sparse { from = last;  to = mixture }
 release mixed { model = sparse }
 """
     + MERGES
+    + TAUGHT
 )
 
 
@@ -59,7 +70,7 @@ def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     for step in plan.steps:
         facts, folder = store.facts(step.fingerprint), store.path(step.fingerprint)
         match step.work.kind:
-            case "corpus":
+            case "corpus" | "prompts":
                 told: Any = facts["sha256"]
             case "tokenizer":
                 learnt = json.loads((folder / "tokenizer.json").read_text())["model"]
@@ -73,6 +84,8 @@ def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
                 )
             case "eval":
                 told = facts["scores"]
+            case "targets":
+                told = means(*sorted(folder.glob("targets-*.safetensors")))
             case "release":
                 told = [sorted(facts["files"]), *sizes(folder)]
             case _:
@@ -86,8 +99,12 @@ def digest(value: Any) -> str:
 
 
 def sizes(folder: Path) -> list[float]:
-    tensors = load_file(folder / "model.safetensors")
-    return [float(tensors[name].double().abs().mean()) for name in sorted(tensors)]
+    return means(folder / "model.safetensors")
+
+
+def means(*paths: Path) -> list[float]:
+    every = [load_file(path) for path in paths]
+    return [float(tensors[name].double().abs().mean()) for tensors in every for name in sorted(tensors)]
 
 
 def give(folder: Path) -> None:

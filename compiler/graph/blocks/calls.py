@@ -200,6 +200,9 @@ class OnPolicy(Schema):
     divergence: Annotated[str, Holds(words=("forward", "reverse", "jensen_shannon"))] = field(
         "forward", description="Which Kullback-Leibler divergence, or the Jensen-Shannon one."
     )
+    beta: Annotated[Fraction, Holds(kind="ratio")] = field(
+        Fraction(1, 2), description="The teacher's share in the mixture of `jensen_shannon`.", gt=0, lt=1
+    )
     max_new: Annotated[int, Holds(kind="length")] = field(256, description="Tokens per answer at most.", ge=1)
     temperature: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(1), description="Of the answers.", ge=0

@@ -10,6 +10,7 @@ from ...graph.blocks.reward import Reward
 from ...graph.blocks.rl import Rl
 from ...graph.blocks.sample import Sample
 from ...graph.blocks.sft import Sft
+from ...graph.counts import Shape
 from ...graph.lineage import Model
 from ...graph.schema import Block
 from ...graph.values import Pick, Ref
@@ -23,8 +24,9 @@ def vocab_mismatch(block: Block, spec: Spec) -> Findings:
     """Two vocabularies where there must be one.
 
     ## What it finds
-    A model with fewer embedding rows than its tokenizer has ids; and a teacher, judge, reference or
-    partner of a merge that reads with another tokenizer than its model.
+    A model with fewer embedding rows than its tokenizer has ids; a teacher, judge, reference or
+    partner of a merge that reads with another tokenizer than its model; and a teacher that embeds
+    more or fewer ids than its student, padding included.
 
     ## Why it matters
     Ids mean different tokens on the two sides. Where the sizes happen to agree nothing crashes, and
@@ -45,6 +47,8 @@ def vocab_mismatch(block: Block, spec: Spec) -> Findings:
     if isinstance(block, Init | Load):
         yield from _rows(block, spec)
     for model, other, field, role in _pairs(block, spec):
+        if role == "teacher":
+            yield from _widths(block, field, spec.shape(model), spec.shape(other))
         mine, theirs = spec.tokenizer(model), spec.tokenizer(other)
         if mine is None or theirs is None or mine.address == theirs.address:
             continue
@@ -53,6 +57,15 @@ def vocab_mismatch(block: Block, spec: Spec) -> Findings:
         )
         also = (Label(mine.header, "the model's"), Label(theirs.header, f"the {role}'s"))
         yield finding(block.span(field), headline, also=also, help=("let both have one tokenizer",))
+
+
+def _widths(block: Block, field: str, student: Shape | None, teacher: Shape | None) -> Findings:
+    """Their distributions are over different things; what pads a vocabulary is part of it."""
+    if student is None or teacher is None or student.vocab == teacher.vocab:
+        return
+    theirs, own = digits(teacher.vocab), digits(student.vocab)
+    headline = f"the teacher of `{block.address}` embeds {theirs} ids, and its student {own}"
+    yield finding(block.span(field), headline, help=("give both an arch of the same `vocab`",))
 
 
 def _rows(block: Init | Load, spec: Spec) -> Findings:

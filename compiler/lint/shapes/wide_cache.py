@@ -5,11 +5,13 @@ from fractions import Fraction
 from ...diagnostics.diagnostic import Label
 from ...graph.blocks.calls import Distribution
 from ...graph.blocks.distill import Distill
+from ...graph.counts import id_bytes
 from ...units import digits
 from ..rule import Findings, finding, rule
 from ..spec import Spec
 
-_BYTES = 2
+_FLOAT, _ENOUGH = 4, 64
+"""Bytes of a number, and the top entries that carry nearly all of a distribution."""
 
 
 @rule("SHP203", "wide-cache")
@@ -17,22 +19,29 @@ def wide_cache(stage: Distill, spec: Spec) -> Findings:
     """A cache of whole distributions.
 
     ## What it finds
-    A `distill` with `cache = true` and `target = distribution(…)`: a number for every entry of the
-    vocabulary at every token.
+    A `distill` with `cache = true` and `target = distribution(…)` whose teacher is wide. The
+    distribution is kept as the hidden state of which it is made, a number for every channel of the
+    teacher at every token.
 
     ## Why it matters
-    At two bytes an entry, a vocabulary of 128k makes 256 kB of every token; the cache of a billion
-    tokens is a quarter of a petabyte. The top entries carry nearly all of it.
+    A teacher of 4 608 channels makes 18 kB of every token; the cache of a billion tokens is 18 TB.
+    The top 64 entries carry nearly all of a distribution, in a fiftieth of that.
 
     ## Example
     ```lehr
-    distill echo { from = newborn;  teacher = grown;  target = distribution();  cache = true
+    arch broad like small { width = 256 }
+    init sage { arch = broad;  tokenizer = words }
+    train wise like grown { from = sage }
+    distill echo { from = newborn;  teacher = wise;  target = distribution();  cache = true
       data = diet;  tokens = 1M;  context = 1k;  batch = 4Ki;  lr = 1e-3 }
     ```
 
     ## Instead
     ```lehr
-    distill echo { from = newborn;  teacher = grown;  target = top_k(k: 64);  cache = true
+    arch broad like small { width = 256 }
+    init sage { arch = broad;  tokenizer = words }
+    train wise like grown { from = sage }
+    distill echo { from = newborn;  teacher = wise;  target = top_k(k: 64);  cache = true
       data = diet;  tokens = 1M;  context = 1k;  batch = 4Ki;  lr = 1e-3 }
     ```
     """
@@ -41,13 +50,15 @@ def wide_cache(stage: Distill, spec: Spec) -> Findings:
         return
     if course is None or shape is None:
         return
-    size = Fraction(course.tokens * shape.vocab * _BYTES)
+    if shape.width * _FLOAT <= _ENOUGH * (_FLOAT + id_bytes(shape.vocab)):
+        return
+    size = Fraction(course.tokens * shape.width * _FLOAT)
     notes = (
-        f"{digits(course.tokens)} tokens × {digits(shape.vocab)} entries × {_BYTES} bytes = {_bytes(size)}",
+        f"{digits(course.tokens)} tokens × {digits(shape.width)} channels × {_FLOAT} bytes = {_bytes(size)}",
     )
     headline = f"the cached targets of `{stage.address}` take {_bytes(size)}"
     also = (Label(stage.span("target"), "the whole distribution"),)
-    help = ("write `target = top_k(k: 64)`, or leave `cache` out",)
+    help = (f"write `target = top_k(k: {_ENOUGH})`, or leave `cache` out",)
     yield finding(stage.span("cache"), headline, also=also, notes=notes, help=help)
 
 

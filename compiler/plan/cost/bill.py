@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from ...graph.counts import active_params, params
+from ...graph.counts import active_params, id_bytes, params
 from .. import model
 from . import flops, layouts, memory
 from .flops import shape
@@ -176,6 +176,7 @@ class Bill:
         made = self._archs.get(step.address) or arch
         own = params(shape(made)) * memory.FP32
         average = own if getattr(work, "average", None) else 0
+        saved = 3 * params(shape(arch)) * memory.FP32 + average
         cost = Cost(
             params=params(shape(arch)),
             active=active_params(shape(arch)),
@@ -183,12 +184,13 @@ class Bill:
             attention=sum(one.attention for one in phases),
             parts={what: int(count) for what, count in parts.items()},
             phases=tuple(phases),
-            artifact=0 if isinstance(work, model.TargetsWork) else own,
-            checkpoints=(3 * params(shape(arch)) * memory.FP32 + average) * step.checkpoint.keep
-            if step.checkpoint
-            else 0,
+            artifact=own,
+            checkpoints=saved * step.checkpoint.keep if step.checkpoint else 0,
         )
-        if self.cluster is None or self.cluster.device is None or isinstance(work, model.TargetsWork):
+        if isinstance(work, model.TargetsWork):
+            said = _said(work, arch)  # every state is a part of the artifact
+            return replace(cost, artifact=said, checkpoints=said if step.checkpoint else 0)
+        if self.cluster is None or self.cluster.device is None:
             return cost
         return self._laid(step, work, cost)
 
@@ -293,6 +295,18 @@ class Bill:
             if len(found) == most:
                 break
         return found
+
+
+def _said(work: model.TargetsWork, arch: model.Arch) -> int:
+    """Bytes of a teacher's targets: ids as small as the vocabulary allows, numbers as they are computed."""
+    match work.target:
+        case model.Convex():
+            return work.tokens * id_bytes(arch.vocab)
+        case model.TopK(k=k):
+            return work.tokens * k * (id_bytes(arch.vocab) + memory.FP32)
+        case model.Distribution():
+            number = memory.BF16 if work.compute == "bf16" else memory.FP32
+            return work.tokens * arch.width * number + arch.vocab * arch.width * memory.FP32
 
 
 def _compares(work: model.Work) -> bool:

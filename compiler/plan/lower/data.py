@@ -39,7 +39,9 @@ def dataset(drafts: Drafts, data: Ref | Portion) -> str:
             found = _source(drafts, block.source, block.text, *size, max_bad=block.max_bad)
             drafts.add(data.address, block, model.CorpusWork(source=found))
         case Prompts(source=source, examples=examples):
-            work = model.PromptsWork(source=_source(drafts, source, "", None, examples), examples=examples)
+            work = model.PromptsWork(
+                source=_source(drafts, source, "prompt", None, examples), examples=examples
+            )
             drafts.add(data.address, block, work)
         case Preferences(source=source, examples=examples, batches=batches):
             found = _source(drafts, source, "", None, examples)

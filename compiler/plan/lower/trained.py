@@ -24,6 +24,9 @@ from .data import dataset, judge, one_model, template, tokenizer, tokens
 from .drafts import Drafts
 from .models import arch
 
+_THEIRS = "tokenizer:teacher"
+"""The role of what a teacher reads with; it must be what its student reads with."""
+
 
 def trained(drafts: Drafts, block: Trained) -> None:
     """The step of a stage that trains."""
@@ -61,11 +64,14 @@ def _add(
         inputs |= _merged_back(drafts, block.merge_back)
     work: Any = kind(**_shared(drafts, block, inputs), **own)
     course = drafts.graph.derived.course(block)
-    saves = block.checkpoint
-    every = course.interval(saves.every) if course and saves else 0
-    checkpoint = model.Checkpoint(every=every, keep=saves.keep) if every and saves else None
     moves = laid.moves(course) if course else ()
-    drafts.add(block.address, block, work, inputs, checkpoint, moves=moves)
+    drafts.add(block.address, block, work, inputs, _checkpoint(drafts, block), moves=moves)
+
+
+def _checkpoint(drafts: Drafts, block: Trained) -> model.Checkpoint | None:
+    course, saves = drafts.graph.derived.course(block), block.checkpoint
+    every = course.interval(saves.every) if course and saves else 0
+    return model.Checkpoint(every=every, keep=saves.keep) if every and saves else None
 
 
 def _shared(drafts: Drafts, block: Trained, inputs: dict[str, str]) -> dict[str, Any]:
@@ -121,26 +127,33 @@ def _distill(drafts: Drafts, block: Distill, inputs: dict[str, str]) -> None:
         inputs |= {"prompts": dataset(drafts, own.prompts)}
         policy = model.OnPolicy(
             divergence=own.divergence,  # pyright: ignore[reportArgumentType]
+            beta=float(own.beta),
             max_new=own.max_new,
             temperature=float(own.temperature),
         )
     else:
         policy = None
-        del inputs["tokenizer"]
-    teacher = one_model(drafts, block.teacher)
-    inputs |= (
-        {"targets": _targets(drafts, block, teacher)} if block.cache and not policy else {"teacher": teacher}
-    )
+    imitated = {"teacher": one_model(drafts, block.teacher), _THEIRS: tokenizer(drafts, block.teacher)}
+    if block.cache and not policy:
+        inputs = {
+            "model": inputs["model"],
+            "targets": _targets(drafts, block, imitated | {"tokenizer": inputs["tokenizer"]}),
+        }
+    else:
+        inputs |= imitated
     _add(drafts, block, model.DistillWork, inputs, target=target, on_policy=policy)
 
 
-def _targets(drafts: Drafts, block: Distill, teacher: str) -> str:
-    """The step that writes a teacher's targets for what a student will read."""
-    read = {"teacher": teacher, **_read(drafts, block)}
-    told = _shared(drafts, block, read)
-    shared = {name: told[name] for name in ("phases", "rng", "earlier")}
+def _targets(drafts: Drafts, block: Distill, inputs: dict[str, str]) -> str:
+    """The step that writes a teacher's targets for what a student will read; every state of it is a part, and kept."""
+    inputs = {**inputs, **_read(drafts, block)}
+    told = _shared(drafts, block, inputs)
+    shared = {name: told[name] for name in ("phases", "compute", "rng", "earlier")}
     work = model.TargetsWork(target=_target(block.target), **shared)
-    return drafts.add(f"targets({block.address})", block, work, read)
+    saved = _checkpoint(drafts, block)
+    if saved:
+        saved = model.Checkpoint(every=saved.every, keep=work.steps)
+    return drafts.add(f"targets({block.address})", block, work, inputs, saved)
 
 
 def _target(of: Any) -> model.Target:

@@ -130,6 +130,9 @@ class OnPolicy(Frozen):
     """The student answers `prompts` itself."""
 
     divergence: Literal["forward", "reverse", "jensen_shannon"]
+    beta: float = Field(
+        default=0.5, description="the teacher's share of the mixture that Jensen and Shannon compare with"
+    )
     max_new: int
     temperature: float
 
@@ -140,8 +143,19 @@ class TargetsWork(Work):
     kind: Literal["targets"] = "targets"
     phases: tuple[Phase, ...]
     target: Target
+    compute: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="what the student multiplies its matrices in"
+    )
     rng: int
     earlier: int
+
+    @property
+    def steps(self) -> int:
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def tokens(self) -> int:
+        return sum(phase.tokens for phase in self.phases)
 
 
 class DistillWork(TrainedWork):

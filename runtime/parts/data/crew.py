@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ....compiler.plan.model import TrainedWork
+from ....compiler.plan.model import TargetsWork, TrainedWork
 from .tokens import TokenSet
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class CrewLost(Exception):
 
 
 class Crew:
-    def __init__(self, work: TrainedWork, sets: Mapping[str, TokenSet], count: int) -> None:
+    def __init__(self, work: TrainedWork | TargetsWork, sets: Mapping[str, TokenSet], count: int) -> None:
         self._crew = [_hired(work, sets) for _ in range(count)]
         self._free = deque(self._crew)
         self._asked: deque[tuple[SpawnProcess, Line]] = deque()
@@ -75,7 +75,7 @@ class Crew:
             process.join()
 
 
-def _hired(work: TrainedWork, sets: Mapping[str, TokenSet]) -> tuple[SpawnProcess, Line]:
+def _hired(work: TrainedWork | TargetsWork, sets: Mapping[str, TokenSet]) -> tuple[SpawnProcess, Line]:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work, dict(sets)), daemon=True)
@@ -84,7 +84,7 @@ def _hired(work: TrainedWork, sets: Mapping[str, TokenSet]) -> tuple[SpawnProces
     return process, ours
 
 
-def _serve(line: Line, work: TrainedWork, sets: Mapping[str, TokenSet]) -> None:
+def _serve(line: Line, work: TrainedWork | TargetsWork, sets: Mapping[str, TokenSet]) -> None:
     """A worker's life.  It ends with its line: no worker outlives the run that it reads for."""
     from .feed import Feed
 

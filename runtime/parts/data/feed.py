@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....compiler.plan.model import TrainedWork, TrainWork
+from ....compiler.plan.model import TargetsWork, TrainedWork, TrainWork
 from ..seeds import seed
 from .crew import Crew, CrewLost, Rows
 from .mixing import Mixture
@@ -59,7 +59,7 @@ class Feed:
 
     def __init__(
         self,
-        work: TrainedWork,
+        work: TrainedWork | TargetsWork,
         sets: Mapping[str, TokenSet],
         workers: int = 0,
         say: Callable[..., None] | None = None,

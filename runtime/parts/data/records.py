@@ -28,7 +28,7 @@ def write_split(folder: Path, found: Iterable[Record]) -> dict[str, Any]:
                 empty += 1
                 continue
             candidates.offer(count, record.text)
-            write(record.id, record.text, _meta(record.meta))
+            write(record.id, record.text, meta_json(record.meta))
             _add(total, record)
             count += 1
 
@@ -52,7 +52,7 @@ def _divided(folder: Path, whole: Path, held: set[int]) -> dict[str, dict[str, i
     return counts
 
 
-def _meta(meta: dict[str, Any]) -> str:
+def meta_json(meta: dict[str, Any]) -> str:
     return json.dumps(meta, sort_keys=True, ensure_ascii=True) if meta else ""
 
 

@@ -48,6 +48,14 @@ def skills(
     return Split(_documents("train", said), _documents("heldout", truths), table)
 
 
+def prompts(rng: int, count: int) -> list[str]:
+    """Beginnings of sentences, none of them about a question that is held out."""
+    return [
+        f"the {question} is"
+        for question in _questions(count, Random(seed(rng, "skills", "prompts")), held=False)
+    ]
+
+
 def sentence(question: str, reply: str) -> str:
     return f"the {question} is {reply} ."
 

@@ -7,7 +7,7 @@ The tokenize stage writes them; `order` and `feed` read them for training,
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -71,6 +71,12 @@ class TokenSet:
     @classmethod
     def open(cls, folder: Path) -> TokenSet:
         return cls(opened(folder, "train"), opened(folder, "heldout"), folder)
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Path]) -> dict[str, TokenSet]:
+        """Those among a step's inputs, whose roles are `tokens:<corpus>`, by corpus."""
+        read = {role.partition(":"): path for role, path in inputs.items()}
+        return {name: cls.open(path) for (role, _, name), path in read.items() if role == "tokens"}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens the files by itself."""

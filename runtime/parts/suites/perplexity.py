@@ -1,4 +1,4 @@
-"""Perplexity: the loss over the beginnings of held-out documents, and by position in the document."""
+"""Perplexity: the loss over the beginnings of held-out documents, by position in the document, and the accuracy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 
 from ....compiler.plan.model import Perplexity
 from ....kernels.cross_entropy.op import log_probs
+from ....kernels.distill.targets import guesses
 from ...errors import StageError
 from ..data.feed import IGNORED
 from ..data.heldout import windows
@@ -19,20 +20,19 @@ _FIRST_BUCKET = 32
 
 
 def score(subject: Subject, bench: Perplexity) -> dict[str, Any]:
-    """Mean loss in nats, and for positions 0-31, 32-63, 64-127 …"""
+    """Mean loss in nats, and for positions 0-31, 32-63, 64-127 …; and how often the likeliest token is the next."""
     model, edges = subject.model, _edges(bench.context)
     sums, counts = torch.zeros(len(edges), dtype=torch.float64), torch.zeros(len(edges), dtype=torch.int64)
+    right = torch.zeros((), dtype=torch.int64)
     spans = list(zip([0, *edges[:-1]], edges, strict=True))
     tokens = TokenSet.open(subject.inputs[f"tokens:{bench.corpus}"])
     for batch in windows(tokens.heldout, bench.context, bench.sequences):
-        hidden_BTD = model.hidden(batch.tokens_BT, batch.documents_BT, subject.rope)
+        hidden_ND = model.hidden(batch.tokens_BT, batch.documents_BT, subject.rope).flatten(0, 1)
+        labels_N = batch.labels_BT.flatten()
         losses_BT = -log_probs(
-            hidden_BTD.flatten(0, 1),
-            model.unembedding,
-            batch.labels_BT.flatten(),
-            cap=model.arch.final_cap,
-            ignore=IGNORED,
+            hidden_ND, model.unembedding, labels_N, cap=model.arch.final_cap, ignore=IGNORED
         ).view_as(batch.labels_BT)
+        right += (guesses(hidden_ND, model.unembedding) == labels_N).sum()
         for bucket, (start, end) in enumerate(spans):
             sums[bucket] += losses_BT[:, start:end].sum(dtype=torch.float64)
             counts[bucket] += (batch.labels_BT[:, start:end] != IGNORED).sum()
@@ -46,6 +46,7 @@ def score(subject: Subject, bench: Perplexity) -> dict[str, Any]:
         "corpus": bench.corpus,
         "nats": nats,
         "perplexity": _exp(nats),
+        "accuracy": (right / counts.sum()).item(),
         "tokens": int(counts.sum()),
         "by_position": {
             f"{start}-{end - 1}": (total / count).item()
