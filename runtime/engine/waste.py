@@ -71,12 +71,13 @@ def _reached(store: Store, runs: Sequence[Path]) -> set[str]:
         for path in run.glob(f"release/*/{manifest.NAME}"):
             fingerprint = (manifest.read(path.parent) or {}).get("fingerprint")
             released += [fingerprint] if isinstance(fingerprint, str) else []
+    made_from: set[str] = set()  # walked on its own: what a ledger names too was made from what it does not name
     while released:
         address = released.pop()
-        reached.add(address)
+        made_from.add(address)
         inputs = (manifest.read(store.path(address)) or {}).get("inputs", {})
-        released += [one for one in inputs.values() if one not in reached]
-    return reached
+        released += [one for one in inputs.values() if one not in made_from]
+    return reached | made_from
 
 
 def _addresses(path: Path) -> Iterator[str]:

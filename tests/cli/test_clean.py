@@ -95,6 +95,13 @@ def test_a_release_keeps_all_that_it_was_made_from(folder: Path):
     assert len(told()) == 2
 
 
+def test_a_release_keeps_what_those_were_made_from_that_the_ledger_names_too(folder: Path):
+    """`text` is another now; the ledger still names `words`, which was made from the old one."""
+    run(at(PLAN))
+    run(at(plan_of(TEXT.model_copy(update={"fingerprint": "3" * 64}))))
+    assert told() == []
+
+
 def test_a_live_run_keeps_what_it_will_need(folder: Path):
     """Cleaned in the middle of a run: what its plan names is not touched, not even what is to come."""
     run(at(PLAN, "runs/old/full"))
