@@ -71,7 +71,9 @@ def _reached(store: Store, runs: Sequence[Path]) -> set[str]:
         for path in run.glob(f"release/*/{manifest.NAME}"):
             fingerprint = (manifest.read(path.parent) or {}).get("fingerprint")
             released += [fingerprint] if isinstance(fingerprint, str) else []
-    made_from: set[str] = set()  # walked on its own: what a ledger names too was made from what it does not name
+    made_from: set[str] = (
+        set()
+    )  # walked on its own: what a ledger names too was made from what it does not name
     while released:
         address = released.pop()
         made_from.add(address)

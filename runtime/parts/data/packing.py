@@ -44,7 +44,9 @@ class Packed:
     def __init__(self, documents: Documents, size: int, rng: int) -> None:
         """`size` is in tokens, the last label included."""
         self._documents, self._size, self._rng = documents, size, rng
-        self._of, self._firsts, self._lengths = _pieces(documents.starts.diff(), size)
+        lengths = documents.starts.diff()
+        self._of, self._firsts, self._lengths = _pieces(lengths, size)
+        self._goes_on = self._firsts + self._lengths < lengths[self._of]
         if not len(self._of):
             raise ValueError("a corpus in which no token follows another cannot be packed")
         self._epoch = lru_cache(maxsize=2)(self._laid_out)
@@ -68,11 +70,8 @@ class Packed:
     def drawn(self, position: int) -> int:
         """Tokens of the corpus that a sequence takes: a token that begins the next piece is that one's."""
         epoch, place = divmod(position, self.rows_per_epoch)
-        pieces = torch.tensor(self._epoch(epoch)[place])
-        goes_on = (
-            self._firsts[pieces] + self._lengths[pieces] < self._documents.starts.diff()[self._of[pieces]]
-        )
-        return int(self._lengths[pieces].sum() - goes_on.sum())
+        row = torch.tensor(self._epoch(epoch)[place])
+        return int(self._lengths[row].sum() - self._goes_on[row].sum())
 
     def _laid_out(self, epoch: int) -> list[list[int]]:
         """The pieces of every row: which of equal lengths share one, and the rows' order, change with the epoch."""
