@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -79,6 +80,12 @@ class _Bytes(click.ParamType):
         return int(found.value)
 
 
+def _device(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None or re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", value):
+        return value
+    raise click.BadParameter(f"{value!r} is no device; write cpu, cuda, or cuda:1", ctx, param)
+
+
 def means(verb: F) -> F:
     """With what training stages are run."""
     verb = click.option(
@@ -87,6 +94,12 @@ def means(verb: F) -> F:
         metavar="SIZE",
         help="What the device may be taken to have, e.g. 24GB: less sends fewer sequences through a model at "
         "once. Default: what it has.",
+    )(verb)
+    verb = click.option(
+        "--device",
+        callback=_device,
+        metavar="NAME",
+        help="Where models compute: cpu, cuda, or cuda:1. Default: the first GPU, else the CPU.",
     )(verb)
     return click.option(
         "--compile", is_flag=True, help="Send layers through torch.compile: slow to start, then faster."

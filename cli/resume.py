@@ -37,6 +37,7 @@ def verb(
     workers: int,
     compile: bool,
     memory: int | None,
+    device: str | None,
     quiet: bool,
 ) -> None:
     """Run on what stands in a run's folder, from the latest checkpoint that passes its checksum.
@@ -55,7 +56,7 @@ def verb(
         from ..runtime.engine.passing import let_through
 
         let_through(plan, root / plan.run, passed, why)
-    means = Means(compile, memory)
+    means = Means(compile, memory, device)
     ctx.exit(execute(plan, color, threads, root, workers=workers, means=means, quiet=quiet))
 
 

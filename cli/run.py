@@ -62,6 +62,7 @@ def verb(
     workers: int,
     compile: bool,
     memory: int | None,
+    device: str | None,
     quiet: bool,
     force: tuple[str, ...],
 ) -> None:
@@ -84,7 +85,7 @@ def verb(
         plan = only(plan, chosen(plan, compare(plan), wanted, exclude))
     if plan is None:
         ctx.exit(1)
-    means = Means(compile, memory)
+    means = Means(compile, memory, device)
     ctx.exit(execute(plan, color, threads, force=forced, workers=workers, means=means, quiet=quiet))
 
 

@@ -11,7 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Set
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +27,7 @@ from ..store.background import BackgroundCheckpoints
 from ..store.faults import fault_point
 from ..store.lock import locked
 from . import releases
+from .device import chosen
 from .events import Event, Journal
 from .failures import check, current, disk, ended, letter, not_reproduced, readable
 from .gates import Keeper, Watch
@@ -63,6 +64,7 @@ def run(
     Interrupted where someone asked to stop; what was finished stays finished.
     """
     check(plan, force, missing_extras())
+    means = replace(means, device=chosen(means.device))
     folder = root / plan.run
     try:
         with locked(folder), ExitStack() as stack:

@@ -25,7 +25,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     """Write `scores.json`: a score for each bench by its name, and the continuations that were asked for."""
     work = step.work
     assert isinstance(work, EvalWork)
-    model = load(inputs["model"])
+    model = load(inputs["model"]).to(room.means.device)
     subject = Subject(model, Vocabulary.open(inputs["tokenizer"]), model.arch.rope, inputs, room.root)
     scores: dict[str, Any] = {}
     for done, (name, bench) in enumerate(work.benches.items(), start=1):

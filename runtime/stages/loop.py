@@ -75,6 +75,7 @@ class Loop:
     in_a_row: int = 0
 
     def __post_init__(self) -> None:
+        self.model.to(self.room.means.device)
         self.passes = Passes(self.model, self.loss, self.work.compute, self.room.means, self.others)
         self.optimizer = optimizer_for(self.model, self.work.optimizer)
         if self.work.merge_back:
@@ -234,7 +235,7 @@ class Loop:
         averaged = {
             name.removeprefix("average."): t for name, t in tensors.items() if name.startswith("average.")
         }
-        self.average.load(averaged)
+        self.average.load(averaged, self.passes.device)
         self.feed.load(meta["feed"])
         self.passes.load(meta["passes"])
         self.tail, self.saved, self.begun = list(meta["tail"]), self.done, self.done

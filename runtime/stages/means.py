@@ -13,3 +13,5 @@ class Means:
     """Whether layers go through `torch.compile`; it takes a minute or more to start: for long stages."""
     memory: int | None = None
     """Bytes that the device may be taken to have; None is what it has."""
+    device: str | None = "cpu"
+    """Where models compute: None is the first GPU, else the CPU.  Weights are drawn, kept and released on the CPU."""

@@ -44,7 +44,7 @@ class Batch:
             yield Batch(*parts[:3], beside=parts[3:])
 
     def to(self, device: torch.device, copy: bool = False) -> Batch:
-        tokens, labels, documents, *beside = (tensor.to(device, copy=copy) for tensor in self._tensors())
+        tokens, labels, documents, *beside = (_brought(tensor, device, copy) for tensor in self._tensors())
         return Batch(tokens, labels, documents, tuple(beside))
 
     def _tensors(self) -> tuple[Tensor, ...]:
@@ -168,6 +168,13 @@ class _Place:
 
     def told(self) -> dict[str, Any]:
         return {"step": self.step, "taken": dict(self.taken), "drawn": dict(self.drawn)}
+
+
+def _brought(tensor: Tensor, device: torch.device, copy: bool) -> Tensor:
+    """To a GPU from pinned memory, so that nobody waits for the copy."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device, copy=copy)
 
 
 def batch_of(ids_BS: Tensor, documents_BS: Tensor) -> Batch:

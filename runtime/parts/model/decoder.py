@@ -83,6 +83,11 @@ class Decoder(nn.Module):
         return model.to_empty(device=device)
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes; ids are brought there."""
+        return self.model.embed_tokens.weight.device
+
+    @property
     def unembedding(self) -> Tensor:
         """[V, D]; with tied embeddings the embedding itself."""
         return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
@@ -100,7 +105,8 @@ class Decoder(nn.Module):
         `rope` is the base of the rotary positions, None the model's own; `balance` is told how the experts of
         each layer were used.
         """
-        turn = self._rotation(tokens_BT.shape[1], rope, tokens_BT.device)
+        tokens_BT, documents_BT = tokens_BT.to(self.device), documents_BT.to(self.device)
+        turn = self._rotation(tokens_BT.shape[1], rope)
         return self._through(tokens_BT, turn, Packing.of(documents_BT), None, balance)
 
     def forward(self, tokens_BT: Tensor, documents_BT: Tensor, rope: float | None) -> Tensor:
@@ -120,15 +126,16 @@ class Decoder(nn.Module):
 
         From an empty cache any number of positions, after that one at a time.
         """
-        turn = self._rotation(_room(start + tokens_BT.shape[1]), rope, tokens_BT.device)
+        tokens_BT = tokens_BT.to(self.device)
+        turn = self._rotation(_room(start + tokens_BT.shape[1]), rope)
         part = turn.part(start, start + tokens_BT.shape[1])
         hidden_BTD = self._through(tokens_BT, part, None if start else Packing(None), caches, None)
         return self.logits(hidden_BTD[:, -1])
 
-    def _rotation(self, positions: int, rope: float | None, device: torch.device) -> Rotation:
+    def _rotation(self, positions: int, rope: float | None) -> Rotation:
         stretch = self.arch.rope_scaling  # a frozen model, which has a hash
         base = self.arch.rope if rope is None else rope
-        return rotation(positions, self.arch.head_dim, base, stretch, device)  # pyright: ignore[reportArgumentType]
+        return rotation(positions, self.arch.head_dim, base, stretch, self.device)  # pyright: ignore[reportArgumentType]
 
     def _through(
         self,

@@ -72,6 +72,6 @@ def _together(
 def _choose(logits_BV: Tensor, temperature: float, sources: list[torch.Generator]) -> Tensor:
     if temperature == 0:
         return logits_BV.argmax(-1)
-    p_BV = torch.softmax(logits_BV.double() / temperature, -1)
+    p_BV = torch.softmax(logits_BV.double() / temperature, -1).cpu()  # where the random numbers are made
     drawn = [torch.multinomial(p_V, 1, generator=source) for p_V, source in zip(p_BV, sources, strict=True)]
     return torch.cat(drawn)

@@ -39,7 +39,7 @@ class Average:
         """The state for a checkpoint; empty before the first sample."""
         return {"count": torch.tensor(self.count), **self._kept} if self.count else {}
 
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `tensors` gave."""
+    def load(self, tensors: Mapping[str, Tensor], device: torch.device | None = None) -> None:
+        """Put back what `tensors` gave, where the model is."""
         self.count = int(tensors["count"]) if tensors else 0
-        self._kept = {name: tensor for name, tensor in tensors.items() if name != "count"}
+        self._kept = {name: tensor.to(device) for name, tensor in tensors.items() if name != "count"}

@@ -55,8 +55,9 @@ def state_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[st
 
 
 def load_state(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state_tensors` gave."""
+    """Put back what `state_tensors` gave, each beside its parameter."""
     for name, parameter in model.named_parameters():
-        found = {part: tensors[key] for part in _STATE if (key := f"optim.{part}.{name}") in tensors}
+        keys = {part: key for part in _STATE if (key := f"optim.{part}.{name}") in tensors}
+        found = {part: tensors[key].to(parameter.device) for part, key in keys.items()}
         if found:
             optimizer.state[parameter] = found

@@ -73,7 +73,7 @@ def _batch(subject: Subject, rows: list[tuple[list[int], list[int]]]) -> list[Li
         tokens_BT[row, : len(read)] = torch.tensor(read)
         documents_BT[row, : len(read)] = row
         judged_BT[row, len(head) - 1 : len(read)] = True
-    labels_N = torch.tensor([token for _, tail in rows for token in tail], dtype=torch.int64)
+    labels_N = torch.tensor([token for _, tail in rows for token in tail], dtype=torch.int64).to(model.device)
     hidden_ND = model.hidden(tokens_BT, documents_BT, subject.rope)[judged_BT]
     logs_N = log_probs(hidden_ND, model.unembedding, labels_N, cap=model.arch.final_cap)
     greedy_N = linear(hidden_ND, model.unembedding).argmax(-1) == labels_N

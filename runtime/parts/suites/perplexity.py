@@ -27,6 +27,7 @@ def score(subject: Subject, bench: Perplexity) -> dict[str, Any]:
     spans = list(zip([0, *edges[:-1]], edges, strict=True))
     tokens = TokenSet.open(subject.inputs[f"tokens:{bench.corpus}"])
     for batch in windows(tokens.heldout, bench.context, bench.sequences):
+        batch = batch.to(model.device)
         hidden_ND = model.hidden(batch.tokens_BT, batch.documents_BT, subject.rope).flatten(0, 1)
         labels_N = batch.labels_BT.flatten()
         losses_BT = -log_probs(
@@ -34,8 +35,8 @@ def score(subject: Subject, bench: Perplexity) -> dict[str, Any]:
         ).view_as(batch.labels_BT)
         right += (guesses(hidden_ND, model.unembedding) == labels_N).sum()
         for bucket, (start, end) in enumerate(spans):
-            sums[bucket] += losses_BT[:, start:end].sum(dtype=torch.float64)
-            counts[bucket] += (batch.labels_BT[:, start:end] != IGNORED).sum()
+            sums[bucket] += losses_BT[:, start:end].sum(dtype=torch.float64).cpu()
+            counts[bucket] += (batch.labels_BT[:, start:end] != IGNORED).sum().cpu()
     if not counts.sum():
         headline = f"no text of `{bench.corpus}` is held out, so there is nothing to measure"
         help = ("a corpus needs a few more documents for some of them to be held out",)
