@@ -32,7 +32,7 @@ from .room import Facts, Room
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work, student = step.work, load(inputs["model"])
     assert isinstance(work, DistillWork)
-    source = _source(step, inputs, student)
+    source = _source(step, inputs, student, room)
     others = source.bytes if isinstance(source, Teacher) else 0
     loss = Imitation(work.target, source, work.on_policy)
     with _read(step, inputs, student, source, room) as batches:
@@ -46,7 +46,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     return facts
 
 
-def _source(step: Step, inputs: Mapping[str, Path], student: Decoder) -> Teacher | Cache:
+def _source(step: Step, inputs: Mapping[str, Path], student: Decoder, room: Room) -> Teacher | Cache:
     """The teacher, or what it said: of the ids that the student has."""
     work = step.work
     assert isinstance(work, DistillWork)
@@ -54,7 +54,7 @@ def _source(step: Step, inputs: Mapping[str, Path], student: Decoder) -> Teacher
         source = Cache(inputs["targets"], work.target)
     else:
         same_tokenizer(step, inputs)
-        source = Teacher(load(inputs["teacher"]), work.target)
+        source = Teacher(load(inputs["teacher"]).to(room.means.device), work.target)
     same_vocabulary(step, student.arch.vocab, source.vocab)
     return source
 

@@ -33,7 +33,7 @@ def score(subject: Subject, bench: Perplexity) -> dict[str, Any]:
         losses_BT = -log_probs(
             hidden_ND, model.unembedding, labels_N, cap=model.arch.final_cap, ignore=IGNORED
         ).view_as(batch.labels_BT)
-        right += (guesses(hidden_ND, model.unembedding) == labels_N).sum()
+        right += (guesses(hidden_ND, model.unembedding) == labels_N).sum().cpu()
         for bucket, (start, end) in enumerate(spans):
             sums[bucket] += losses_BT[:, start:end].sum(dtype=torch.float64).cpu()
             counts[bucket] += (batch.labels_BT[:, start:end] != IGNORED).sum().cpu()
