@@ -21,6 +21,7 @@ from ..parts.model.stream import write_stream
 from ..parts.model.unlike import differing
 from ..parts.model.weights import compare, mapped
 from ..parts.surgery.upcycling import Cut, Upcycled, shapes
+from ..store.faults import fault_point
 from .room import Facts, Room
 
 
@@ -47,6 +48,7 @@ def _unless_stopped(step: Step, room: Room, tensors: Iterable[Tensor]) -> Iterat
     for tensor in tensors:
         if room.stopping:
             raise Interrupted(f"`{step.address}` was stopped; it starts anew next time.", step=step.address)
+        fault_point("upcycle")
         yield tensor.contiguous()
 
 

@@ -57,6 +57,11 @@ release narrower { model = pruned }
 arch mixture like small { experts { count = 3;  active = 2;  ffn = 24;  shared = 1 } }
 upcycle sparse { from = last;  to = mixture }
 release mixed { model = sparse }
+train back {
+  from = last;  data = gold;  steps = 5;  batch = 256 tokens;  lr = 1e-3
+  merge_back { with = last;  rate = 0.01;  method = ties;  reserve = 50%;  every = 2 }
+}
+release merged_back { model = back }
 """
     + MERGES
     + TAUGHT
