@@ -34,14 +34,22 @@ def of_attention(
     documents: bool = False,
     window: int | None = None,
     cap: float | None = None,
+    heads: int = 4,
+    groups: int = 2,
+    size: int = 128,
 ) -> list[Case]:
-    """Forward, dots, and each launch of the backward pass: four query heads share two of keys."""
-    q, o = (torch.zeros(1, 128, 4, width, dtype=dtype).transpose(1, 2) for _ in range(2))
-    k, v = (torch.zeros(1, 128, 2, width, dtype=dtype).transpose(1, 2) for _ in range(2))
-    bounds = (torch.zeros(1, 128, dtype=torch.int32),) * 2 if documents else (None, None)
+    """Forward, dots, and each launch of the backward pass."""
+    q, o = (torch.zeros(1, size, heads, width, dtype=dtype).transpose(1, 2) for _ in range(2))
+    k, v = (torch.zeros(1, size, groups, width, dtype=dtype).transpose(1, 2) for _ in range(2))
+    bounds = (torch.zeros(1, size, dtype=torch.int32),) * 2 if documents else (None, None)
     rule = Rule(causal, width**-0.5, window, cap)
     told = [f"{width} channels", TYPES[dtype], "causal" if causal else "both ways"]
-    told += ["packed"] * documents + ["window"] * (window is not None) + ["cap"] * (cap is not None)
+    told += (
+        ["one position"] * (size == 1)
+        + ["packed"] * documents
+        + ["window"] * (window is not None)
+        + ["cap"] * (cap is not None)
+    )
     cases: list[Case] = []
 
     def record(function: Any, x: Tensor, step: int, *arguments: Any, **constants: Any) -> None:
@@ -59,8 +67,8 @@ def _recorded(told: str, function: Any, arguments: tuple[Any, ...], constants: d
     types: dict[str, str] = {}
     options = {name: constants.pop(name) for name in ("num_warps", "num_stages")}
     for name, value in zip(function.arg_names, arguments, strict=False):
-        if value is None:
-            constants[name] = None
+        if value is None or (isinstance(value, int) and value == 1):  # as Triton takes them
+            constants[name] = value
         else:
             types[name] = _type(value)
     sides = [name for name in ("KEYS", "VALUES") if not constants.get(name, True)]
@@ -81,13 +89,14 @@ def _type(value: Any) -> str:
 
 
 def every_attention() -> Iterator[Case]:
-    """Every head size, direction, window, cap and packing in bf16; the plainest and the fullest in fp16."""
+    """Every head size, direction, window, cap and packing in bf16; in fp16 the least and the most; rows of one."""
     ways = [(True, None), (True, 1024), (False, None)]
     for width in (64, 128, 256):
         for (causal, window), documents, cap in product(ways, (False, True), (None, 50.0)):
             yield from of_attention(width, causal=causal, documents=documents, window=window, cap=cap)
         yield from of_attention(width, torch.float16)
         yield from of_attention(width, torch.float16, documents=True, window=1024, cap=50.0)
+        yield from of_attention(width, documents=True, heads=1, groups=1, size=1)
 
 
 # ---- losses ---------------------------------------------------------------------------------
