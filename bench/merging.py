@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import shutil
 import statistics
 import subprocess
@@ -43,6 +44,7 @@ TITLES = {
     "ties": "TIES, density 50%",
     "dare": "DARE, density 50%",
 }
+Runs = dict[tuple[str, str], list[dict[str, float]]]
 PEERS = {"linear": "linear", "slerp": "slerp", "ties": "ties", "dare": "dare_linear"}
 
 
@@ -66,17 +68,20 @@ def make(folder: Path, gigabytes: float) -> int:
     )  # fmt: skip
     shapes = {name: tuple(one.shape) for name, one in in_files(Decoder.empty(arch, "meta")).items()}
 
+    pools = [torch.randn(1 << 21, generator=torch.Generator().manual_seed(place)) for place in range(3)]
+
     def numbers(place: int) -> Iterator[torch.Tensor]:
-        base = torch.Generator().manual_seed(0)
-        own = torch.Generator().manual_seed(place)
+        """Stretches of a pool of random numbers: what a model holds costs no time, and repeats nowhere near."""
+        draw = random.Random(0)
         for name in sorted(shapes):
             left = torch.Size(shapes[name]).numel()
             while left:
-                tile = torch.randn(min(left, 1 << 20), generator=base).mul_(0.02)
+                start, size = draw.randrange(1 << 20), min(left, 1 << 20)
+                tile = pools[0][start : start + size] * 0.02
                 if place:
-                    tile.add_(torch.randn(len(tile), generator=own), alpha=0.002)
+                    tile.add_(pools[place][start : start + size], alpha=0.002)
                 yield tile
-                left -= len(tile)
+                left -= size
 
     for place, name in enumerate(PARTS):
         (folder / name).mkdir()
@@ -190,7 +195,7 @@ def child(who: str, mode: str, folder: Path, peer: Path | None) -> dict[str, flo
     return json.loads(found.stdout.splitlines()[-1])
 
 
-def table(runs: dict[tuple[str, str], list[dict[str, float]]]) -> Iterator[str]:
+def table(runs: Runs) -> Iterator[str]:
     yield "| | wall s | CPU s | anonymous MB | of a copy's time | mergekit's time / ours | its memory / ours |"
     yield "|---|--:|--:|--:|--:|--:|--:|"
     middle = {
@@ -213,21 +218,25 @@ def table(runs: dict[tuple[str, str], list[dict[str, float]]]) -> Iterator[str]:
         )
 
 
-def report(arguments: argparse.Namespace) -> Iterator[str]:
+def all_runs(arguments: argparse.Namespace) -> tuple[int, Runs]:
+    """Every mode so many times, in turn; and the bytes of a model."""
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         size = make(folder, arguments.gigabytes)
         modes = [("copy", "copy")] + [("lehr", mode) for mode in OURS if mode in arguments.only]
         modes += [("mergekit", mode) for mode in PEERS if mode in arguments.only and arguments.peer]
-        runs: dict[tuple[str, str], list[dict[str, float]]] = {mode: [] for mode in modes}
+        runs: Runs = {mode: [] for mode in modes}
         for _ in range(arguments.rounds):
             for who, mode in modes:
                 runs[who, mode].append(child(who, mode, folder, arguments.peer))
+    return size, runs
+
+
+def report(size: int, runs: Runs, rounds: int) -> Iterator[str]:
     versions = f"torch {version('torch')}, Python {platform.python_version()}, {platform.machine()}"
     yield (
-        f"Two models of {size / 1e9:.2f} GB and their base, one thread, fsync included; the median of "
-        f"{arguments.rounds} rounds, in brackets the spread; {versions}, "
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."
+        f"Two models of {size / 1e9:.2f} GB and their base, one thread, fsync included; the median of {rounds} "
+        f"rounds, in brackets the spread; {versions}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."
     )
     yield ""
     yield from table(runs)
@@ -242,6 +251,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="where the models are made; the system's temporary folder else"
     )
+    parser.add_argument("--json", action="store_true", help="print what was measured, and no table")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -249,7 +259,11 @@ def main() -> None:
         who, mode, folder = arguments.one
         print(json.dumps(measured(who, mode, Path(folder))))
         return
-    lines = list(report(arguments))
+    size, runs = all_runs(arguments)
+    if arguments.json:
+        print(json.dumps({" ".join(mode): each for mode, each in runs.items()}))
+        return
+    lines = list(report(size, runs, arguments.rounds))
     print("\n".join(lines))
     if arguments.write:
         RESULTS.parent.mkdir(exist_ok=True)

@@ -1,14 +1,19 @@
 """Merges in a run of their own: killed, gone on with, measured; and WARP's weights, put together of blocks."""
 
+import json
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
+from merging import ARCH, give
 from pipelines import entries, go
 from safetensors.torch import load_file
 from torch import Tensor
+
+from lehr.runtime.parts.data.vocabulary import train
+from lehr.runtime.parts.huggingface.written import config
 
 SPEC = """\
 lehr 1
@@ -81,17 +86,42 @@ def test_a_merged_model_is_trained_on_measured_and_released(done: Path):
     assert (done / "runs/tiny/full/release/best/model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("fault", ["merge=kill@4", "before-rename=kill"])
-def test_a_merge_that_is_killed_leaves_nothing_half(done: Path, tmp_path: Path, fault: str):
+def test_a_merge_that_is_killed_leaves_nothing_half(done: Path, tmp_path: Path):
     """And is the same when it was made anew."""
     folder = tmp_path / "killed"
     shutil.copytree(done, folder)
     peak = entries(done)["warp[2].peak"]["fingerprint"]
     shutil.rmtree(folder / "runs/artifacts" / peak)
-    assert go(folder, "run", "tiny.lehr", LEHR_FAULT=fault).returncode == -signal.SIGKILL
+    assert go(folder, "run", "tiny.lehr", LEHR_FAULT="merge=kill@4").returncode == -signal.SIGKILL
     assert not (folder / "runs/artifacts" / peak).exists()
     found = go(folder, "resume")
     assert found.returncode == 0, found.stderr
     assert not list((folder / "runs").rglob(".lehr-tmp-*"))
     one, other = (place / "runs/artifacts" / peak / "model.safetensors" for place in (done, folder))
     assert one.read_bytes() == other.read_bytes()
+
+
+LOADED = """\
+lehr 1
+pipeline tiny { rng = 7 }
+load one { path = "one" }
+load other { path = "other" }
+merge blend { of = [one, other] }
+release best { model = blend }
+"""
+
+
+def test_loaded_models_that_read_otherwise_are_not_merged(tmp_path: Path):
+    """Their tokenizers are as large, and only a run sees that they are two."""
+    for rng, (name, words) in enumerate({"one": "red green blue", "other": "uno due tre"}.items()):
+        folder = give(tmp_path / name, ARCH.model_copy(update={"vocab": 260}), rng)
+        (folder / "config.json").write_text(
+            json.dumps(config(ARCH.model_copy(update={"vocab": 260}), 64, None, None))
+        )
+        train([words], vocab=260, specials=["<|end|>"], split_digits=True).save(
+            str(folder / "tokenizer.json")
+        )
+    (tmp_path / "tiny.lehr").write_text(LOADED)
+    found = go(tmp_path, "run", "tiny.lehr")
+    assert found.returncode == 5, found.stderr
+    assert "RUN181" in found.stderr

@@ -39,7 +39,8 @@ def ties(
             delta = trim(piece.sub_(start)).mul_(weight)
             up = delta.relu()
             down = up - delta
-            rise, fall = rise.add_(up), fall.add_(down)
+            rise.add_(up)
+            fall.add_(down)
             risers.add_(up.sign_(), alpha=weight)
             fallers.add_(down.sign_(), alpha=weight)
         elected = (rise - fall).sign_()
