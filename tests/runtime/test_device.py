@@ -1,8 +1,13 @@
 """Where models compute; a GPU is stood in for by the device `meta`, on which tensors have shapes alone."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from click.testing import CliRunner
+from pipelines import SPEC
 
+from lehr.cli.door import lehr
 from lehr.compiler.plan.model import AdamW
 from lehr.runtime.engine.device import chosen
 from lehr.runtime.errors import Refusal
@@ -58,3 +63,16 @@ def test_what_a_checkpoint_holds_comes_back_beside_the_model() -> None:
     other.load(mean, META)
     assert {moment.device for moment in again.state[model.weight].values()} == {META}
     assert {name: tensor.device for name, tensor in other.tensors().items()}["weight"] == META
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("cuda:99", "RUN161"), ("gpu", "write cpu, cuda, or cuda:1"), ("cpu:1", "no device")]
+)
+def test_the_command_refuses_it_before_anything_starts(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.lehr").write_text(SPEC)
+    found = CliRunner().invoke(lehr, ["run", "tiny.lehr", "--device", name])
+    assert (found.exit_code, said in found.output) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.lehr"]
