@@ -155,10 +155,10 @@ def letter(error: BaseException, step: Step, run: Path, asked: signal.Signals | 
     if isinstance(error, KeyboardInterrupt):
         return error
     found = _os_error(error)
+    if is_out_of_memory(found or error):
+        return _exhausted(error, step)
     if found:
         return disk(found, run, step.address)
-    if is_out_of_memory(error):
-        return _exhausted(error, step)
     headline = f"`{step.address}` failed: {type(error).__name__}: {error}"
     notes = (f"the traceback is in {run / 'events.jsonl'}",)
     return StageError("RUN101", "stage-failed", headline, notes=notes, step=step.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -120,7 +121,9 @@ def _size(count: int) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was refused: torch's CPU allocator says so in words alone."""
+    """Whether memory was refused: the system numbers it, and torch's CPU allocator says so in words alone."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
         and (type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error))
