@@ -32,7 +32,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work = step.work
     assert isinstance(work, TargetsWork)
     same_tokenizer(step, inputs)
-    teacher = Teacher(load(inputs["teacher"]), work.target)
+    teacher = Teacher(load(inputs["teacher"]).to(room.means.device), work.target)
+    device = teacher.unembedding.device
     write_about(room.folder, teacher)
     with Feed(work, TokenSet.of(inputs), room.workers, room.say) as feed:
         written = _Written(step, work, room)
@@ -45,8 +46,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
                     f"`{step.address}` stopped after step {written.done} of {work.steps}; {kept} are kept"
                 )
                 raise Interrupted(headline, step=step.address)
-            with torch.autocast("cpu", torch.bfloat16, enabled=work.compute == "bf16"):
-                said = teacher.says(feed.batch(written.done))
+            with torch.autocast(device.type, torch.bfloat16, enabled=work.compute == "bf16"):
+                said = teacher.says(feed.batch(written.done).to(device))
             written.add(packed(said, teacher.vocab), feed)
             if time.monotonic() - told > _SECONDS or written.done == work.steps:
                 told = time.monotonic()

@@ -32,14 +32,15 @@ _IDS = ((1 << 8, torch.uint8), (1 << 16, torch.uint16), (1 << 32, torch.uint32))
 def packed(said: Said, vocab: int) -> dict[str, Tensor]:
     """Columns by number, as they lie in a shard."""
     narrow = next(dtype for most, dtype in _IDS if vocab <= most)
-    return {str(at): one if one.is_floating_point() else one.to(narrow) for at, one in enumerate(said)}
+    small = (one if one.is_floating_point() else one.to(narrow) for one in said)
+    return {str(at): one.cpu() for at, one in enumerate(small)}
 
 
 def write_about(folder: Path, teacher: Teacher) -> None:
     """What a distribution needs beside hidden states."""
     (folder / _ABOUT).write_text(json.dumps({"cap": teacher.cap, "vocab": teacher.vocab}) + "\n")
     if isinstance(teacher.target, Distribution):
-        save_file({"unembedding": teacher.unembedding.detach().contiguous()}, folder / _UNEMBEDDING)
+        save_file({"unembedding": teacher.unembedding.detach().cpu().contiguous()}, folder / _UNEMBEDDING)
 
 
 def write_shard(folder: Path, first: int, columns: dict[str, Tensor]) -> None:

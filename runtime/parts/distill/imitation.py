@@ -78,7 +78,7 @@ class Imitation:
                 return op.divergence(
                     *student,
                     hidden_NE,
-                    self.source.unembedding.to(hidden_NE.dtype),
+                    self.source.unembedding.to(hidden_NE),
                     labels_N,
                     weights_N,
                     temperature=temperature,
