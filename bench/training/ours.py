@@ -23,6 +23,8 @@ from lehr.runtime.store.checkpoints import CheckpointFolder
 from .shape import CONTEXT, FFN, HEADS, LAYERS, LR, ROWS, VOCAB, WIDTH, Advance, tokens
 
 _FOREVER = 1 << 20
+_CORPUS = 1 << 17
+"""Tokens: 32 steps, then they come again; a large list would count as memory of ours."""
 _ARCH = Arch(
     layers=LAYERS,
     width=WIDTH,
@@ -90,7 +92,7 @@ def loop(
     )
     model = Decoder(_ARCH)
     initialise(model, 0.02, 1)
-    documents = tokens(document or 1 << 20, (1 << 20) // (document or 1 << 20)).tolist()
+    documents = tokens(document or _CORPUS, _CORPUS // (document or _CORPUS)).tolist()
     corpus = TokenSet(collect(documents, VOCAB), collect([], VOCAB))
     return Loop(step, work, model, Feed(work, {"random": corpus}), Room(Means(compile=compile)), next_token)
 
