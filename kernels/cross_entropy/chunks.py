@@ -145,7 +145,8 @@ class Products:
     def _rounding(self) -> Iterator[None]:
         """bf16 that was widened: products of a CPU may multiply in bf16 and add in fp32, 3 times as fast with AMX.
 
-        Where the CPU has no bf16 this changes nothing.
+        Where the CPU has no bf16 this changes nothing.  The setting is the whole process's, so it holds for a product
+        alone: whoever multiplied fp32 in another thread just then would be rounded as well.
         """
         products: Any = mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
         before = products.fp32_precision
