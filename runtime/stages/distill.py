@@ -25,6 +25,7 @@ from ..parts.model.decoder import Decoder
 from ..parts.model.files import load, save
 from .alike import same_tokenizer, same_vocabulary
 from .loop import Batches, Loop
+from .merged_back import difference
 from .prompts import PROMPTS
 from .room import Facts, Room
 
@@ -36,7 +37,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     others = source.bytes if isinstance(source, Teacher) else 0
     loss = Imitation(work.target, source, work.on_policy)
     with _read(step, inputs, student, source, room) as batches:
-        loop = Loop(step, work, student, batches, room, loss, others)
+        learned = difference(step, student, inputs)
+        loop = Loop(step, work, student, batches, room, loss, others, difference=learned)
         facts = loop.run()
     save(loop.model, room.folder)
     told = {name: facts[name] for name in ("steps", "tokens", "drawn")}

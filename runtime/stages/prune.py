@@ -27,16 +27,11 @@ from .room import Facts, Room
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work = step.work
     assert isinstance(work, PruneWork)
-    sets = {
-        role.removeprefix("tokens:"): TokenSet.open(path)
-        for role, path in inputs.items()
-        if role.startswith("tokens:")
-    }
     model = load(inputs["model"])
     _fits(step, model.arch, work.arch)
     learned = difference(step, model, inputs)
     masks, course = masked(model), Course(model.arch.ffn, work.arch.ffn, work.steps)
-    with Feed(work, sets, room.workers, room.say) as feed:
+    with Feed(work, TokenSet.of(inputs), room.workers, room.say) as feed:
         turn = partial(_turn, masks, course)
         facts = Loop(step, work, model, feed, room, next_token, before=turn, difference=learned).run()
     save(cut(model, model.arch.model_copy(update={"ffn": course.after})), room.folder)

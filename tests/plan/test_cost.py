@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lehr.compiler import compile as compile_spec
 from lehr.compiler.graph.counts import active_params, params
 from lehr.compiler.plan.cost import flops, layouts
-from lehr.compiler.plan.cost.bill import Bill, totals
+from lehr.compiler.plan.cost.bill import Bill, Cost, totals
 from lehr.compiler.plan.cost.flops import forward, shape
 from lehr.compiler.plan.model import Arch, Experts, Layout, Plan
 
@@ -261,3 +261,27 @@ def test_passes_are_those_of_one_models_lineage():
     apart = {one.stage: one.planned for one in web.entries}
     assert web.lineage == web.planned - apart["teacher_core"]
     assert web.passes == web.lineage / 5_200_000_000_000
+
+
+@pytest.mark.parametrize(("every", "models"), [(1, 2), (4, 3)])
+def test_online_merging_takes_so_many_models_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, models: int
+):
+    from every_kind import SPEC
+
+    monkeypatch.chdir(tmp_path)
+    saves = "train written { checkpoint { every = 5 steps };  "
+    merges = f"{saves} merge_back {{ with = train;  rate = 0.1;  every = {every} }};  "
+    alone, merged = (_written(SPEC.replace("train written {", text)) for text in (saves, merges))
+    assert alone.memory
+    assert merged.memory
+    model = alone.params * 4 / 8  # fp32, over eight devices
+    assert (alone.memory.others, merged.memory.others) == (0, pytest.approx(models * model, rel=1e-3))
+    assert merged.checkpoints / alone.checkpoints == pytest.approx((3 + (every > 1)) / 3)
+
+
+def _written(text: str) -> Cost:
+    Path("every.lehr").write_text(text)
+    plan, _ = compile_spec("every.lehr")
+    assert plan
+    return Bill(plan, plan.clusters["cluster"]).costs["written"]

@@ -176,7 +176,8 @@ class Bill:
         made = self._archs.get(step.address) or arch
         own = params(shape(made)) * memory.FP32
         average = own if getattr(work, "average", None) else 0
-        saved = 3 * params(shape(arch)) * memory.FP32 + average
+        drifts = _merged_back(work) > 2
+        saved = (3 + drifts) * params(shape(arch)) * memory.FP32 + average
         cost = Cost(
             params=params(shape(arch)),
             active=active_params(shape(arch)),
@@ -260,7 +261,8 @@ class Bill:
         work, inputs = step.work, self._inputs(step)
         arch = inputs["model"]
         assert arch
-        others = [inputs.get(role) for role in ("teacher", "reference", "judge", "merge_back")]
+        others = [inputs.get(role) for role in ("teacher", "reference", "judge")]
+        others += [inputs.get("merge_back")] * (_merged_back(work) * memory.FP32 // memory.BF16)
         others += [arch] if isinstance(work, model.RlWork) and work.ema else []
         pair = flops.PAIR if isinstance(work, model.RewardWork | model.DpoWork) else 1
         return memory.training(
@@ -312,6 +314,13 @@ def _said(work: model.TargetsWork, arch: model.Arch) -> int:
 def _compares(work: model.Work) -> bool:
     """Whether a loss reads a teacher's whole distribution."""
     return isinstance(work, model.DistillWork | model.SftWork) and isinstance(work.target, model.Distribution)
+
+
+def _merged_back(work: model.Work) -> int:
+    """Models in fp32 that online merging keeps: the difference, the weights while a step is taken, and what they
+    moved since the last merge."""
+    back = work.merge_back if isinstance(work, model.TrainedWork) else None
+    return 2 + (back.every > 1) if back else 0
 
 
 def _answers(work: model.Work) -> bool:
