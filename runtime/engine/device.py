@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-
 from ..errors import Refusal
 
 
 def chosen(name: str | None = None) -> str:
     """The device of this name, or the first GPU, or the CPU.  Refused where this process sees no such device."""
+    if name == "cpu":
+        return name
+    import torch  # takes a second: reading a run's ledger goes without
+
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name is None:
         return "cuda" if count else "cpu"

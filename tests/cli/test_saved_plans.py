@@ -145,4 +145,4 @@ def test_what_whole_sequences_do_not_explain_is_told(made: Path, tmp_path: Path)
 
 
 def test_the_store_of_a_plan_that_names_none_is_the_pipelines_default():
-    assert Pipeline.model_fields["store"].default == BESIDE_RUNS
+    assert Pipeline.attributes["store"].default == BESIDE_RUNS

@@ -38,6 +38,7 @@ from lehr.runtime.parts.suites.likelihood import encode, likelihoods
 from lehr.runtime.parts.suites.measure import measure, within
 from lehr.runtime.parts.suites.subject import Subject
 from lehr.runtime.stages import eval as examine
+from lehr.runtime.stages.means import Means
 
 
 @pytest.fixture
@@ -404,6 +405,7 @@ class Desk:
     root: Path = Path()
     stopping: bool = False
     checkpoints: Any = None
+    means: Means = field(default_factory=Means)
     said: list[str] = field(default_factory=list[str])
 
     def say(self, event: str, **facts: Any) -> None:
