@@ -140,11 +140,7 @@ class Alignment(Models):
             | self.examples(epochs=self.coin(0.8))
             | self.pairs()
         )
-        found = self.stage("dpo", model, fields, model.context)
-        if self.coin(0.3):
-            back = {"with": model.name, "rate": "0.05"} | self.some({"method": "ties", "reserve": "50%"}, 0.5)
-            self.recipe.blocks("dpo")[-1].inner.append(Block("merge_back", fields=back))
-        return self.after(found, model)
+        return self.after(self.stage("dpo", model, fields, model.context), model)
 
     def pairs(self) -> dict[str, str]:
         fields = self.some({"template": self.template} if self.template else {})
@@ -215,7 +211,8 @@ class Alignment(Models):
         if not self.teacher or self.teacher.name == model.base:
             return self.taught(model)
         divergence = self.one("forward", "reverse", "jensen_shannon")
-        rest = f"divergence: {divergence}, max_new: 64 tokens, temperature: 0.9"
+        beta = "beta: 30%, " if divergence == "jensen_shannon" else ""
+        rest = f"divergence: {divergence}, {beta}max_new: 64 tokens, temperature: 0.9"
         data = f"on_policy({self.asks}, {rest})"
         fields = {"teacher": self.teacher.name, "target": "distribution(temperature: 1.0)", "data": data}
         fields |= self.examples(epochs=False)

@@ -125,7 +125,7 @@ class Models(Texts):
         )
 
     def extras(self, block: Block) -> None:
-        """Checkpoints, averages, a layout."""
+        """Checkpoints, averages, steps merged with another model's, a layout."""
         if self.coin(0.4):
             fields = {"every": f"{max(1, self.steps // 5)} steps"} | self.some({"keep": "3"})
             block.inner.append(Block("checkpoint", fields=fields))
@@ -133,6 +133,11 @@ class Models(Texts):
             fields = {"every": f"{max(1, self.steps // 8)} steps"}
             fields |= self.some({"of": "checkpoints", "start": "40%", "weights": "uniform"}, 0.5)
             block.inner.append(Block("average", fields=fields))
+        if self.coin(0.15):
+            start = block.fields["from"]
+            fields = {"with": start, "base": start, "rate": "1e-7"}
+            fields |= self.some({"method": "ties", "reserve": "50%", "every": "4"}, 0.7)
+            block.inner.append(Block("merge_back", fields=fields))
         if self.coin(0.2) and "optimizer" not in block.fields:
             fields = {"kind": "adamw", "betas": "[0.9, 0.98]", "eps": "1e-8", "decay": "0.05", "clip": "1.0"}
             fields |= {"skip": "100.0", "base_width": "256"}
@@ -171,7 +176,7 @@ class Models(Texts):
         fields["data"] = data
         if data == self.long and "tokens" in fields and not first:
             fields = self.passes(fields)
-        fields |= self.some({"z_loss": "1e-4"}, 0.2)
+        fields |= self.some({"z_loss": "1e-4", "packing": "best_fit"}, 0.2)
         found = self.stage("train", model, fields, context)
         if self.coin(0.3):
             self.gate(found.name)

@@ -177,7 +177,8 @@ def target_weights(recipe: Recipe) -> Iterator[Change]:
 @slip("MRG02 weights of the merge", "SHP107")
 def merge_weights(recipe: Recipe) -> Iterator[Change]:
     for block in recipe.blocks("merge"):
-        if block.fields["of"].count(",") == 1 and "*" not in block.fields["of"]:
+        two = block.fields["of"].count(",") == 1 and "*" not in block.fields["of"]
+        if two and block.fields["method"] != "ema":  # which weighs by its rate
             yield put(block, "weights", "[30%, 60%]")
 
 
