@@ -267,7 +267,7 @@ def test_memory_that_is_not_there_is_a_letter_and_what_it_says_helps(done: Path,
     """The kernel refuses memory for real; the letter's own command goes on under the same limit."""
     folder = tmp_path / "copy"
     shutil.copytree(done, folder)
-    limit = 800 << 20
+    limit = 700 << 20
 
     def limited(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
