@@ -6,15 +6,11 @@ Prints the medians of wall time and of processor time over twenty runs in turn, 
 run is a whole process, as a user or a CI job starts it.  A busy machine stretches wall time first.
 """
 
-import resource
 import shutil
-import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-from installed import ROOT, WITH_BYTECODE, installed
+from installed import ROOT, installed, medians
 
 RUFF = Path(sys.executable).parent / "ruff"
 ROUNDS = 20
@@ -34,30 +30,9 @@ def commands(programs: Path) -> dict[str, list[str]]:
     return {name: command for name, command in every.items() if shutil.which(command[0])}
 
 
-def seconds(command: list[str]) -> tuple[float, float]:
-    """Wall time and processor time of one run."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=WITH_BYTECODE)
-    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def medians(commands: dict[str, list[str]]) -> dict[str, tuple[float, ...]]:
-    for command in commands.values():
-        seconds(command)
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for _ in range(ROUNDS):
-        for name, command in commands.items():
-            times[name].append(seconds(command))
-    return {
-        name: tuple(statistics.median(one) for one in zip(*taken, strict=True))
-        for name, taken in times.items()
-    }
-
-
 def main() -> None:
     with installed() as programs:
-        found = medians(commands(programs))
+        found = medians(commands(programs), ROUNDS)
     empty = found["python -c pass"][0]
     print(f"{'':28} {'wall':>9} {'processor':>10}   of an empty Python")
     for name, (wall, busy) in found.items():

@@ -5,9 +5,12 @@ imports two packages for building its tables when it finds them, which only the 
 """
 
 import os
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,3 +29,25 @@ def installed() -> Iterator[Path]:
         pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-c", "constraints.txt", "."], check=True, cwd=ROOT, env=WITH_BYTECODE)
         yield programs
+
+
+def seconds(command: list[str]) -> tuple[float, float]:
+    """Wall time and processor time of one run, a whole process."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, env=WITH_BYTECODE, cwd=ROOT)
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def medians(commands: dict[str, list[str]], rounds: int) -> dict[str, tuple[float, ...]]:
+    """Of both times, over rounds in which the commands take turns; each has run once before."""
+    for command in commands.values():
+        seconds(command)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            times[name].append(seconds(command))
+    return {
+        name: tuple(statistics.median(one) for one in zip(*taken, strict=True))
+        for name, taken in times.items()
+    }

@@ -6,12 +6,9 @@ Each run is a whole process, the commands in turn.  Prints the median of process
 machine stretches less than wall time, both as ratios, and whether torch was imported.
 """
 
-import resource
-import statistics
 import subprocess
-import time
 
-from installed import ROOT, WITH_BYTECODE, installed
+from installed import ROOT, installed, medians
 
 ROUNDS = 15
 LIMIT = 0.6
@@ -26,37 +23,16 @@ ARGUMENTS = {
 }
 
 
-def seconds(command: list[str]) -> tuple[float, float]:
-    """Processor time and wall time of one run."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=WITH_BYTECODE, cwd=ROOT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.perf_counter() - began
-
-
-def medians(commands: dict[str, list[str]]) -> dict[str, tuple[float, ...]]:
-    for command in commands.values():
-        seconds(command)
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for _ in range(ROUNDS):
-        for name, command in commands.items():
-            times[name].append(seconds(command))
-    return {
-        name: tuple(statistics.median(one) for one in zip(*taken, strict=True))
-        for name, taken in times.items()
-    }
-
-
 def main() -> None:
     with installed() as programs:
         python, lehr = str(programs / "python"), str(programs / "lehr")
         told = {name: [lehr, *arguments] for name, arguments in ARGUMENTS.items()}
-        found = medians({"python -c pass": [python, "-c", "pass"], **told})
+        found = medians({"python -c pass": [python, "-c", "pass"], **told}, ROUNDS)
         say = [python, "-c", SAY, *ARGUMENTS["lehr plan (llama3)"]]
         done = subprocess.run(say, capture_output=True, cwd=ROOT, text=True, check=True)
-    empty = found["python -c pass"][0]
+    empty = found["python -c pass"][1]
     print(f"{'':26} {'processor':>10} {'wall':>8}   of empty Python   of the limit")
-    for name, (busy, wall) in found.items():
+    for name, (wall, busy) in found.items():
         print(
             f"{name:26} {busy * 1000:7.0f} ms {wall * 1000:5.0f} ms   {busy / empty:15.1f}   {busy / LIMIT:12.2f}"
         )

@@ -41,10 +41,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         loop = Loop(step, work, student, batches, room, loss, others, difference=learned)
         facts = loop.run()
     save(loop.model, room.folder)
-    told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
-    longest = max(phase.context for phase in work.phases)
-    past = history.read(inputs["model"])
-    history.write(room.folder, [*past, {"kind": "distill", "context": longest, **told}])
+    history.hand_on(inputs["model"], room.folder, work.kind, work, facts)
     return facts
 
 

@@ -35,10 +35,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         turn = partial(_turn, masks, course)
         facts = Loop(step, work, model, feed, room, next_token, before=turn, difference=learned).run()
     save(cut(model, model.arch.model_copy(update={"ffn": course.after})), room.folder)
-    told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
-    longest = max(phase.context for phase in work.phases)
-    past = history.read(inputs["model"])
-    history.write(room.folder, [*past, {"kind": "prune", "context": longest, **told}])
+    history.hand_on(inputs["model"], room.folder, work.kind, work, facts)
     return facts | {"ffn": [course.before, course.after]}
 
 

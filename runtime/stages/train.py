@@ -28,8 +28,5 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     if work.packing == "best_fit":  # what is left of a sequence is empty
         facts["tokens"] = sum(facts["drawn"].values())
     save(loop.model, room.folder)
-    told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
-    longest = max(phase.context for phase in work.phases)
-    past = history.read(inputs["model"])
-    history.write(room.folder, [*past, {"kind": "train", "context": longest, **told}])
+    history.hand_on(inputs["model"], room.folder, work.kind, work, facts)
     return facts

@@ -6,8 +6,11 @@ Entries name no step and no run: an artifact may be shared, and the same address
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ....compiler.plan.model import TrainedWork
 
 NAME = "history.json"
 Entry = dict[str, Any]
@@ -23,6 +26,13 @@ def read(folder: Path) -> list[Entry]:
 def write(folder: Path, entries: list[Entry]) -> None:
     document = {"version": 1, "entries": entries}
     (folder / NAME).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+
+
+def hand_on(before: Path, folder: Path, kind: str, work: TrainedWork, facts: Mapping[str, Any]) -> None:
+    """Write what the model in `before` has been through and, as one entry more, what a stage did since."""
+    told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
+    longest = max(phase.context for phase in work.phases)
+    write(folder, [*read(before), {"kind": kind, "context": longest, **told}])
 
 
 def context(entries: list[Entry], otherwise: int) -> int:
