@@ -74,6 +74,10 @@ class Screen:
                 self.line(
                     "Warning", f"{facts['path']} is not what was written; the step runs again", "yellow"
                 )
+            case "left_out_prompts":
+                left, whole, longest = (digits(facts[name]) for name in ("count", "of", "longest"))
+                told = f"{left} of {whole} prompts are longer than {longest} tokens and are left out"
+                self.line("Warning", f"{address.ljust(self.wide)}  {told}", "yellow")
             case "workers_lost":
                 self.line("Warning", f"{facts['because']}; the data is read without workers", "yellow")
             case _:

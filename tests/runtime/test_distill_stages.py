@@ -17,6 +17,7 @@ from lehr.compiler.plan.model import (
     DistillWork,
     Distribution,
     InitWork,
+    MergeBack,
     Origin,
     Phase,
     Segment,
@@ -245,6 +246,30 @@ def test_a_teachers_weights_take_of_the_memory(tmp_path: Path, inputs: dict[str,
         for others in (0, size)
     ]
     assert rooms[0] - rooms[1] == size // 2
+
+
+@pytest.mark.parametrize("caches", [False, True])
+def test_what_another_model_learned_is_merged_back_into_a_student(
+    tmp_path: Path, inputs: dict[str, Path], caches: bool
+):
+    """At a learning rate of 0 a student moves by rate · (taught - grown) at every step, and by nothing else."""
+    for name, rng in (("taught", 5), ("grown", 6)):
+        init.run(step(InitWork(arch=SMALL, std=0.3, rng=rng)), {}, desk(tmp_path / name))
+    if caches:
+        targets.run(step(cached(TARGETS[1])), inputs, desk(tmp_path / "cache"))
+        inputs = without_teacher(inputs, tmp_path / "cache")
+    back = MergeBack(rate=0.01, method="dare", reserve=1.0, every=1)
+    still = work(TARGETS[1], merge_back=back, lr=(Segment(start=0, end=STEPS, first=0.0, last=0.0),))
+    both = {"merge_back": tmp_path / "taught", "merge_base": tmp_path / "grown"}
+    aligned = step(still).model_copy(update={"inputs": {role: role for role in both}})
+    distill.run(aligned, inputs | both, desk(tmp_path / "room"))
+    student, taught, grown, found = (
+        load_file(folder / "model.safetensors")
+        for folder in (inputs["model"], *both.values(), tmp_path / "room")
+    )
+    for name, one in found.items():
+        moved = STEPS * 0.01 * (taught[name] - grown[name]).clamp(-1, 1)
+        torch.testing.assert_close(one, student[name] + moved, rtol=1e-5, atol=1e-5)
 
 
 # ---- letters ------------------------------------------------------------------------------------
