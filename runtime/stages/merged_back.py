@@ -18,7 +18,7 @@ from ..parts.model.files import SHAPE, WEIGHTS, load
 from ..parts.model.headers import header
 from ..parts.model.names import in_files
 from ..parts.model.unlike import differing
-from ..parts.model.weights import compare, mapped
+from ..parts.model.weights import HEADS, compare, mapped
 
 ROLES = ("merge_back", "merge_base")
 
@@ -36,7 +36,8 @@ def difference(step: Step, model: Decoder, inputs: Mapping[str, Path]) -> dict[s
     learned, base = load(inputs[ROLES[0]]), inputs[ROLES[1]]
     places, name = in_files(learned), f"`{step.inputs[ROLES[1]]}`"
     shapes = {one: tuple(place.shape) for one, place in places.items()}
-    compare(shapes, header(base / WEIGHTS), base, ("F32",))
+    held = {one: there for one, there in header(base / WEIGHTS).items() if not one.startswith(HEADS)}
+    compare(shapes, held, base, ("F32",))
     with mapped(base / WEIGHTS, name) as read:
         for one, place in places.items():
             place.sub_(read(one))

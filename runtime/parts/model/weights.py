@@ -26,16 +26,24 @@ SHARD = 5_000_000_000
 """Bytes of one file at most, unless a single tensor is larger."""
 FLOATS = ("F32", "F16", "BF16")
 """What can be read as fp32."""
+HEADS = ("score.", "grades.")
+"""How the tensors of a judge's heads begin; whoever wants the decoder alone passes over them."""
 _SHOWN = 8
 _IGNORED = "rotary_emb.inv_freq"
 """A buffer that old Llama folders carry; it follows from the config."""
 
 
 @torch.no_grad()
-def fill(model: Decoder, folder: Path, dtypes: tuple[str, ...] = FLOATS) -> None:
-    """Copy a folder's weights into a model, as fp32; what does not fit, or is not finite, is refused."""
+def fill(model: Decoder, folder: Path, dtypes: tuple[str, ...] = FLOATS, *, heads: bool = True) -> None:
+    """Copy a folder's weights into a model, as fp32; what does not fit, or is not finite, is refused.
+
+    A head that only the folder has is left there; with `heads` off, one that only the model has stays as it is.
+    """
     held = {name: one for name, one in headers(folder).items() if not name.endswith(_IGNORED)}
     places = stacked(model) if any(map(is_stacked, held)) else in_files(model)
+    held = {name: one for name, one in held.items() if name in places or not name.startswith(HEADS)}
+    if not heads:
+        places = {name: one for name, one in places.items() if name in held or not name.startswith(HEADS)}
     twin = held.pop("lm_head.weight", None) if model.arch.tied else None
     compare({name: tuple(place.shape) for name, place in places.items()}, held, folder, dtypes)
     for name, tensor in _tensors(held):
