@@ -198,13 +198,16 @@ class Alignment(Models):
                 "reinforce",
                 "rloo(rollouts: 4)",
                 "mdloo(rollouts: 8, inner: 2)",
+                "mdloo(rollouts: 4, inner: 3, gamma: 0.2)",
                 "grpo(rollouts: 8, clip: 0.2)",
+                "grpo(rollouts: 4, inner: 2)",
                 "grpo",
             ),
         }
         fields |= self.examples(epochs=self.coin(0.2))
         fields |= self.some({"template": self.template} if self.template else {})
         fields |= self.some({"kl": "0.05", "temperature": "0.9", "max_new": "128 tokens"}, 0.4)
+        fields |= self.some({"length_penalty": "1e-3", "cut_penalty": "0.5"}, 0.3)
         return self.after(self.stage("rl", model, fields, model.context), model)
 
     def echoed(self, model: Model) -> Model:

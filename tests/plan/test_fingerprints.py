@@ -74,7 +74,7 @@ RESULT: dict[str, dict[str, str]] = {
                       "template": "template"},
     "rl": COUNTED | {"reference": "ema(rate: 0.01)", "judge": "shorter", "prompts": "prompts.part(1, of: 2)",
                      "algorithm": "grpo", "kl": "0.1", "temperature": "0.5", "max_new": "64 tokens",
-                     "template": "template"},
+                     "length_penalty": "0.01", "cut_penalty": "0.5", "template": "template"},
     "merge": {"of": "[rl, dpo]", "method": "linear", "weights": "[25%, 75%]", "base": "train", "per": "whole",
               "rng": "9", "density": "50%", "rate": "0.5"},
     "eval": {"of": "[dpo]", "benches": "[bench, wider]", "rng": "9", "continuations": '{ prompts = ["so"] }'},

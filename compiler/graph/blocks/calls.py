@@ -229,6 +229,11 @@ class Mdloo(Schema):
     inner: Annotated[int, Holds(kind="count")] = field(
         1, description="Optimizer steps on each batch of answers.", ge=1
     )
+    gamma: Annotated[Fraction, Holds(kind="rate")] = field(
+        Fraction(1, 10),
+        description="Weight of the divergence from the policy that answered; `kl` is that from the reference.",
+        gt=0,
+    )
 
 
 class Grpo(Schema):
@@ -237,6 +242,9 @@ class Grpo(Schema):
     rollouts: Annotated[int, Holds(kind="count")] = field(8, description="Answers per prompt.", ge=1)
     clip: Annotated[Fraction, Holds(kind="rate")] = field(
         Fraction(2, 10), description="How far a ratio may leave 1.", gt=0
+    )
+    inner: Annotated[int, Holds(kind="count")] = field(
+        1, description="Optimizer steps on each batch of answers; with one, every ratio is 1.", ge=1
     )
 
 

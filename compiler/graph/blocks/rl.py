@@ -33,6 +33,12 @@ class Rl(Trained):
         Fraction(1), description="Of the answers.", ge=0
     )
     max_new: Annotated[int, Holds(kind="length")] = field(256, description="Tokens per answer at most.", ge=1)
+    length_penalty: Annotated[Fraction, Holds(kind="rate")] = field(
+        Fraction(0), description="Taken from the reward for each token of an answer.", ge=0
+    )
+    cut_penalty: Annotated[Fraction, Holds(kind="rate")] = field(
+        Fraction(0), description="Taken from the reward of an answer that `max_new` cut off.", ge=0
+    )
     template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template. Default: the one that the model carries."
     )

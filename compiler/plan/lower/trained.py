@@ -215,6 +215,7 @@ def _rl(drafts: Drafts, block: Rl, inputs: dict[str, str]) -> None:
         rollouts=getattr(made, "rollouts", 1),
         inner=getattr(made, "inner", 1),
         clip=float(made.clip) if isinstance(made, calls.Grpo) else None,
+        gamma=float(made.gamma) if isinstance(made, calls.Mdloo) else 0.0,
     )
     _add(
         drafts,
@@ -227,6 +228,8 @@ def _rl(drafts: Drafts, block: Rl, inputs: dict[str, str]) -> None:
         kl=float(block.kl),
         temperature=float(block.temperature),
         max_new=block.max_new,
+        length_penalty=float(block.length_penalty),
+        cut_penalty=float(block.cut_penalty),
         template=template(drafts, block.template),
     )
 

@@ -212,6 +212,7 @@ class Algorithm(Frozen):
     rollouts: int = 1
     inner: int = Field(default=1, description="optimizer steps on each batch of answers")
     clip: float | None = None
+    gamma: float = Field(default=0.0, description="weight of the divergence from the policy that answered")
 
 
 class RlWork(TrainedWork):
@@ -222,6 +223,8 @@ class RlWork(TrainedWork):
     kl: float
     temperature: float
     max_new: int
+    length_penalty: float = Field(default=0.0, description="taken from a reward for each token")
+    cut_penalty: float = Field(default=0.0, description="taken from the reward of an answer that was cut off")
     template: Template | None
 
 
