@@ -26,6 +26,7 @@ VERBS = {
     "graph": "What depends on what?",
     "plan": "What would happen?",
     "diff": "What changed?",
+    "fidelity": "How true is it?",
     "run": "Do it.",
     "status": "How is it going?",
     "resume": "Go on.",
