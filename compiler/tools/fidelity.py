@@ -45,7 +45,7 @@ def fidelity(files: Iterable[ast.File]) -> list[Value]:
     """The values of a spec and of what it imports, in the order of the text."""
     found: list[Value] = []
     for file in files:
-        names = {name: one for name, one in _declared(file.body)}
+        names = dict(_declared(file.body))
         notes = {one.span.line: one.text.strip() for one in file.comments if not one.own_line}
         found += _Reading(names, notes).body(file.body, "", "", "")
     return found
@@ -79,7 +79,7 @@ class _Reading:
                 case ast.Block(kind=ast.Name(text="profile")):
                     continue
                 case ast.Block(kind=kind, name=name):
-                    said = self._note((one.header or one.span)) or head
+                    said = self._note(one.header or one.span) or head
                     if name and not block:
                         yield from self.body(one.body, f"{kind.text} {name.text}", "", said)
                     else:
