@@ -111,7 +111,7 @@ def test_mirror_descent_ends_at_the_last_policy_tilted_by_its_advantages():
 
 
 def test_its_estimate_of_the_divergence_is_that_of_the_policy_from_the_last_one_and_not_the_other():
-    last_V, now_V = torch.tensor([0.5, 0.3, 0.2]).double(), torch.tensor([0.3, 0.3, 0.4]).double()
+    last_V, now_V = (torch.tensor(row, dtype=torch.float64) for row in ([0.5, 0.3, 0.2], [0.3, 0.3, 0.4]))
     each = [
         mirror_descent(now.log()[None], last.log()[None], torch.zeros(1).double(), 1.0)
         for now, last in zip(now_V, last_V, strict=True)
