@@ -7,7 +7,7 @@ an older edition is kept and marked, until `--force` repeats it.
 
 EDITIONS = {
     "corpus": 1,
-    "prompts": 1,
+    "prompts": 2,
     "tokenizer": 2,
     "tokenize": 2,
     "init": 1,

@@ -1,6 +1,7 @@
-"""`prompts`: questions without answers, as texts that models are asked to go on with.
+"""`prompts`: questions, as texts that models are asked to go on with.
 
-Of files the field `prompt` is read, or the whole of a plain text.  Stages that let a model answer read them.
+What else is known of one is its meta: `answer` is what a check compares with, which skills bring along.  Of files the
+field `prompt` is read, or the whole of a plain text.  Stages that let a model answer read them.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     count, total = 0, hashlib.sha256()
     with records(room.folder / PROMPTS) as write:
         for record in unless_stopped(islice(found, work.examples), step.address, room):
-            write(record.id, record.text, meta_json(record.meta))
-            total.update(f"{record.id}\0{len(record.text)}\0{record.text}".encode())
+            meta = meta_json(record.meta)
+            write(record.id, record.text, meta)
+            total.update(f"{record.id}\0{len(record.text)}\0{record.text}\0{meta}".encode())
             count += 1
     if not count:
         headline, help = f"`{step.address}` holds no prompt", ("look at the files of its source",)
@@ -51,8 +53,9 @@ def _found(step: Step, work: PromptsWork, room: Room) -> Iterator[Record]:
             bad: list[Bad] = []
             yield from sound_records(step, source, room, bad)
         case Builtin(rng=rng):
-            for number, text in enumerate(prompts(rng, work.examples or _SOME)):
-                yield Record(f"skills/prompts/{number:05}", text, {}, "skills", number + 1)
+            for number, asked in enumerate(prompts(rng, work.examples or _SOME)):
+                meta = {"answer": asked.answer}
+                yield Record(f"skills/prompts/{number:05}", asked.prompt, meta, "skills", number + 1)
         case Synthetic(seed=seed):
             for number, one in enumerate(synthetic(seed, None, work.examples or _SOME, _SHORT)):
                 yield Record(one.id, one.text.strip(), {}, one.id, number + 1)

@@ -33,8 +33,8 @@ from lehr.compiler.plan.model import (
 from lehr.runtime.errors import StageError
 from lehr.runtime.parts.data.feed import IGNORED
 from lehr.runtime.parts.data.packing import NONE
-from lehr.runtime.parts.data.skills import is_held_out
-from lehr.runtime.parts.data.tables import read_documents, records
+from lehr.runtime.parts.data.skills import answer, is_held_out
+from lehr.runtime.parts.data.tables import read_documents, read_records, records
 from lehr.runtime.parts.data.vocabulary import Vocabulary, train
 from lehr.runtime.parts.distill.answers import Answers, rows
 from lehr.runtime.parts.model.files import load
@@ -227,8 +227,11 @@ def test_prompts_of_skills_ask_nothing_that_is_held_out(tmp_path: Path):
     facts = prompts.run(step(PromptsWork(source=source, examples=50)), {}, room)
     found = texts(room.folder)
     assert facts["prompts"] == len(found) == 50
-    assert not any(is_held_out(text.removeprefix("the ").removesuffix(" is")) for text in found)
+    asked = [text.removeprefix("the ").removesuffix(" is") for text in found]
+    assert not any(map(is_held_out, asked))
     assert len(set(found)) > 40
+    metas = [json.loads(meta) for _, _, meta in read_records(room.folder / "prompts.parquet")]
+    assert metas == [{"answer": answer(question)} for question in asked]
 
 
 def test_prompts_of_files_are_their_field_prompt(tmp_path: Path):

@@ -48,12 +48,10 @@ def skills(
     return Split(_documents("train", said), _documents("heldout", truths), table)
 
 
-def prompts(rng: int, count: int) -> list[str]:
-    """Beginnings of sentences, none of them about a question that is held out."""
-    return [
-        f"the {question} is"
-        for question in _questions(count, Random(seed(rng, "skills", "prompts")), held=False)
-    ]
+def prompts(rng: int, count: int) -> list[Question]:
+    """Beginnings of sentences with their right answers, none of them about a question that is held out."""
+    drawn = _questions(count, Random(seed(rng, "skills", "prompts")), held=False)
+    return [Question(f"the {question} is", answer(question)) for question in drawn]
 
 
 def sentence(question: str, reply: str) -> str:
