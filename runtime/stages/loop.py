@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ from .passes import Loss, Passes
 from .room import Facts, Room
 from .watch import Watch
 
+FEED = "feed."
+"""How the names of a feed's own tensors begin in a state."""
 _TAIL = 20
 """Losses of the last steps, whose mean is the stage's final loss."""
 _NORMS = 12
@@ -50,6 +52,13 @@ class Batches(Protocol):
     def state(self) -> dict[str, Any]: ...
 
     def load(self, state: Mapping[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """Batches that have tensors to keep beside their state, such as a reference's log-probabilities."""
+
+    def tensors(self) -> Mapping[str, Tensor]: ...
 
 
 @dataclass
@@ -211,6 +220,8 @@ class Loop:
         tensors = {f"weights.{name}": tensor.detach() for name, tensor in self.model.named_parameters()}
         tensors |= state_tensors(self.optimizer, self.model)
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.tensors().items()}
+        if isinstance(self.feed, Kept):
+            tensors |= {f"{FEED}{name}": tensor for name, tensor in self.feed.tensors().items()}
         meta = {"feed": self.feed.state(), "tail": self.tail, "skipped": [self.skipped, self.in_a_row]}
         meta |= {"beside": self.beside, "passes": self.passes.state()}
         self.room.checkpoints.save(self.done, tensors, meta)
@@ -225,7 +236,7 @@ class Loop:
 
     def _restore(self) -> None:
         found = self.room.checkpoints.latest()
-        if found is None:
+        if found is None or not found[0]:  # before the first step only a feed has kept something
             return
         self.done, tensors, meta = found
         with torch.no_grad():

@@ -1,6 +1,6 @@
 """A step's gradient, in as many passes through the model as its memory asks for.
 
-A loss gives the sum over the tokens of a micro-batch; the sum is divided by the tokens of
+A loss gives the sum over the tokens of a micro-batch, or over its pairs; the sum is divided by those of
 the whole step before its backward pass.  So how a batch was cut changes the result in its
 rounding alone.  `loop` takes the steps.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...compiler.plan.model import Phase
-from ..parts.data.feed import IGNORED, Batch
+from ..parts.data.feed import Batch
 from ..parts.memory import budget, device_bytes, kept_bytes, rows_at_once
 from ..parts.model.decoder import Decoder
 from .means import Means
@@ -69,7 +69,7 @@ class Passes:
         if phase.context in self.rows:
             return
         # Copied, for a view of the batch would count as the whole of it.
-        first = next(batch.split(1)).to(self.device, copy=True)
+        first = batch.fullest().to(self.device, copy=True)
         each = self._kept(first, phase)
         if each > self.room and not self.model.recompute:
             self.model.recompute = True
@@ -79,16 +79,16 @@ class Passes:
     def gradient(self, batch: Batch, phase: Phase) -> Tensor:
         """The mean loss of the batch's tokens; its gradient is left in the parameters, what is told in `beside`."""
         self.prepare(batch, phase)
-        tokens = (batch.labels_BT != IGNORED).sum().clamp(min=1).to(self.device)
+        terms = batch.terms.clamp(min=1).to(self.device)
         total = torch.zeros((), device=self.device)
         self.beside = {}
         for part in batch.split(self.rows[phase.context]):
             found, beside = self._sum(part, phase)
-            loss = found / tokens
+            loss = found / terms
             loss.backward()
             total = total + loss.detach()
             for name, value in beside.items():
-                self.beside[name] = self.beside.get(name, 0) + value.detach() / tokens
+                self.beside[name] = self.beside.get(name, 0) + value.detach() / terms
         return total
 
     def _kept(self, batch: Batch, phase: Phase) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -38,14 +38,25 @@ class Batch:
     beside: tuple[Tensor, ...] = ()
     """What else a loss reads of each sequence, such as a teacher's targets: [B, …]."""
 
-    def split(self, rows: int) -> Iterator[Batch]:
+    @property
+    def terms(self) -> Tensor:
+        """How many losses are in the sum of a batch's: one for each label."""
+        return (self.labels_BT != IGNORED).sum()
+
+    def fullest(self) -> Batch:
+        """One sequence that is as long as any of its stage."""
+        return next(self.split(1))
+
+    def split(self, rows: int) -> Iterator[Self]:
         """Parts of so many sequences, the last one perhaps of fewer."""
         for parts in zip(*(tensor.split(rows) for tensor in self._tensors()), strict=True):
-            yield Batch(*parts[:3], beside=parts[3:])
+            yield self._of(*parts)
 
-    def to(self, device: torch.device, copy: bool = False) -> Batch:
-        tokens, labels, documents, *beside = (_brought(tensor, device, copy) for tensor in self._tensors())
-        return Batch(tokens, labels, documents, tuple(beside))
+    def to(self, device: torch.device, copy: bool = False) -> Self:
+        return self._of(*(_brought(tensor, device, copy) for tensor in self._tensors()))
+
+    def _of(self, tokens: Tensor, labels: Tensor, documents: Tensor, *beside: Tensor) -> Self:
+        return replace(self, tokens_BT=tokens, labels_BT=labels, documents_BT=documents, beside=beside)
 
     def _tensors(self) -> tuple[Tensor, ...]:
         return (self.tokens_BT, self.labels_BT, self.documents_BT, *self.beside)
