@@ -123,3 +123,9 @@ def test_a_spec_that_is_wrong_gets_its_letters(spec: str):
     ran = CliRunner().invoke(lehr, ["fidelity", spec])
     assert ran.exit_code == 1
     assert "NAM101" in ran.output
+
+
+@pytest.mark.parametrize("recipe", ["afm", "gemma2", "llama3", "qwen2"])
+def test_every_value_of_a_recipe_says_where_it_comes_from(recipe: str):
+    ran = CliRunner().invoke(lehr, ["fidelity", "--strict", f"specs/{recipe}.lehr"])
+    assert ran.exit_code == 0, ran.output
