@@ -138,7 +138,7 @@ def losses(facts: dict[str, Any]) -> str:
 def summary(step: model.Step, facts: dict[str, Any]) -> str:
     """What a finished step came to, in a few words."""
     match step.work:
-        case model.CorpusWork():
+        case model.CorpusWork() | model.CurateWork():
             train, heldout = facts["train"], facts["heldout"]
             documents = f"{digits(train['documents'])} documents, {digits(heldout['documents'])} held out"
             return f"{documents}, {train['bytes'] / 1e6:.1f} MB"

@@ -55,6 +55,13 @@ class Desk:
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     means: Means = field(default_factory=Means)
 
+    @property
+    def scratch(self) -> Path:
+        """Beside the stage's folder, so that it is there when the stage begins anew."""
+        place = self.folder.with_name(f"{self.folder.name}-scratch")
+        place.mkdir(exist_ok=True)
+        return place
+
     def say(self, event: str, **facts: Any) -> None:
         self.said.append((event, facts))
 

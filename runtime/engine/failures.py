@@ -14,7 +14,7 @@ from typing import Any
 
 from ...compiler.plan.model import Bench, EvalWork, Gate, Measure, Plan, Step, asked
 from ..errors import Held, Interrupted, LehrError, Refusal, StageError
-from ..stages.able import extras, lacking, unmeasured, unreleasable
+from ..stages.able import extras, extras_of, lacking, unmeasured, unreleasable
 from ..stages.editions import EDITIONS
 from ..stages.outside import unasked, unlike
 from ..stages.trouble import is_out_of_memory
@@ -63,7 +63,13 @@ def _refuse_what_no_stage_does(plan: Plan) -> None:
 
 
 def _refuse_what_is_not_installed(plan: Plan) -> None:
-    """A bench that needs an extra which is not here."""
+    """A bench or a step that needs an extra which is not here."""
+    for step in plan.steps:
+        for what, package, extra in extras_of(step):
+            if find_spec(package) is None:
+                help = (f"install the extra: `pip install 'lehr[{extra}]'`",)
+                headline = f"{what} needs {package}"
+                raise Refusal("RUN105", "extra-missing", headline, help=help, step=step.address)
     asked: list[tuple[Bench, str | None]] = [(bench, None) for bench in plan.benches.values()]
     for step in plan.steps:
         if isinstance(step.work, EvalWork):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...compiler.plan.model import Step
 from ..stages.means import Means
+from ..store.atomic import make_folder
 from ..store.background import BackgroundCheckpoints
 from ..store.checkpoints import CheckpointFolder
 from .events import Journal
@@ -29,8 +30,15 @@ class StepRoom:
     journal: Journal
     interrupts: Interrupts
     watch: Watch
+    run: Path
     workers: int = 0
     means: Means = field(default_factory=Means)
+
+    @property
+    def scratch(self) -> Path:
+        folder = scratch_of(self.run, self.step)
+        make_folder(folder)
+        return folder
 
     def say(self, event: str, **facts: Any) -> None:
         self.journal.say(self.step.address, event, facts)
@@ -51,3 +59,8 @@ def checkpoints_of(run: Path, step: Step, journal: Journal) -> CheckpointFolder:
 
     keep = step.checkpoint.keep if step.checkpoint else _KEPT_WITHOUT_A_POLICY
     return CheckpointFolder(run / "checkpoints" / step.fingerprint[:16], keep, corrupt)
+
+
+def scratch_of(run: Path, step: Step) -> Path:
+    """What a step has done of its work, under its fingerprint as well."""
+    return run / "scratch" / step.fingerprint[:16]

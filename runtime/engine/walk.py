@@ -8,6 +8,7 @@ adopted and never repeated.  What goes wrong becomes a letter in `failures`.
 from __future__ import annotations
 
 import platform
+import shutil
 import time
 from collections.abc import Callable, Mapping, Set
 from contextlib import ExitStack
@@ -33,7 +34,7 @@ from .failures import check, current, disk, ended, letter, not_reproduced, reada
 from .gates import Keeper, Watch
 from .interrupts import Interrupts
 from .ledger import Entry, Ledger, read
-from .rooms import StepRoom, checkpoints_of
+from .rooms import StepRoom, checkpoints_of, scratch_of
 
 NEEDED = ("torch", "safetensors", "tokenizers", "pyarrow")
 
@@ -127,6 +128,7 @@ class _Walk:
                 else:
                     self._keep(step)
         checkpoints_of(self.folder, step, self.journal).clear()
+        shutil.rmtree(scratch_of(self.folder, step), ignore_errors=True)
         self.done[step.address] = self.ledger.entries[step.address].facts
         self.gates.at_end(self.done, step.address)
         if step.work.kind == "release":
@@ -202,6 +204,7 @@ class _Walk:
                 self.journal,
                 self.interrupts,
                 watch,
+                self.folder,
                 self.workers,
                 self.means,
             )

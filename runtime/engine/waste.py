@@ -129,7 +129,7 @@ def _left_by(store: Store, run: Path) -> Iterator[Waste]:
     except (OSError, ValueError):
         return
     open_steps = {step.fingerprint[:16] for step in plan.steps if store.find(step.fingerprint) is None}
-    for path in sorted(run.glob("checkpoints/*")):
+    for path in sorted((*run.glob("checkpoints/*"), *run.glob("scratch/*"))):
         if path.name not in open_steps:
             yield Waste(path, "checkpoints", size(path), f"of {run.name}, whose plan goes on without them")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...compiler.plan import model
 from ..errors import Refusal
+from ..parts.curate.filter import EXTRAS, READY
 from ..parts.huggingface import written
 from .editions import EDITIONS
 
@@ -19,6 +20,8 @@ def lacking(step: model.Step) -> Iterator[str]:
     match work:
         case model.CorpusWork(source=None):
             yield "a corpus without a source"
+        case model.CurateWork(filters=filters):
+            yield from (f"`{one.kind}` of a curation" for one in filters if one.kind not in READY)
         case model.PromptsWork(source=None):
             yield "prompts without a source"
         case model.PromptsWork(source=model.Builtin(name=("prose" | "code") as name)):
@@ -67,6 +70,12 @@ def _shape(plan: model.Plan, step: model.Step) -> model.Arch | None:
     own = getattr(step.work, "arch", None)
     before = step.inputs.get("model") or step.inputs.get("model:0")
     return own or (_shape(plan, plan.step(before)) if before else None)
+
+
+def extras_of(step: model.Step) -> Iterator[tuple[str, str, str]]:
+    """What a step needs beside `lehr[train]`: which part of it, the package, and the extra that brings it."""
+    if isinstance(step.work, model.CurateWork):
+        yield from ((f"`{one.kind}`", *EXTRAS[one.kind]) for one in step.work.filters if one.kind in EXTRAS)
 
 
 def extras(bench: model.Bench) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,11 @@ class Room(Protocol):
         ...
 
     @property
+    def scratch(self) -> Path:
+        """A folder that outlives an interruption, for what the stage can go on from; it goes when the step is done."""
+        ...
+
+    @property
     def root(self) -> Path:
         """The user's folder, below which the plan's paths and patterns are."""
         ...

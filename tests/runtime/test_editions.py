@@ -38,6 +38,11 @@ merge agreed { of = [grown, last];  method = ties;  base = newborn;  density = 3
 merge chance { of = [grown, last];  method = dare;  base = newborn;  density = 30% }
 eval blends { of = [evenly, slowly, turned, agreed, chance];  benches = [reads] }
 """
+CURATED = """\
+curate tidy { of = gold;  limit { examples = 60 } }
+bench kept { suite = perplexity(tidy, sequences: 4);  context = 32 context }
+eval tidied { of = [last];  benches = [kept] }
+"""
 TAUGHT = """
 init pupil { arch = small;  tokenizer = words;  std = 0.06;  rng = 2 }
 distill echo   { from = pupil;  teacher = last;  target = distribution();  data = gold
@@ -65,6 +70,7 @@ release merged_back { model = back }
 """
     + MERGES
     + TAUGHT
+    + CURATED
 )
 
 
@@ -75,7 +81,7 @@ def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     for step in plan.steps:
         facts, folder = store.facts(step.fingerprint), store.path(step.fingerprint)
         match step.work.kind:
-            case "corpus" | "prompts":
+            case "corpus" | "curate" | "prompts":
                 told: Any = facts["sha256"]
             case "tokenizer":
                 learnt = json.loads((folder / "tokenizer.json").read_text())["model"]
