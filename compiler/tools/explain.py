@@ -37,6 +37,11 @@ _STRICTER = {
 _SEVERITY = {"1": "an error", "2": "a warning", "3": "a note"}
 
 
+def _severity(number: str) -> str:
+    """By the first digit; whatever stops a run is an error, and 2xx are only more of those."""
+    return _SEVERITY["1" if number.startswith("RUN2") else number[3]]
+
+
 @cache
 def pages() -> dict[str, tuple[str, str]]:
     """Code to its kebab name and its page; those of the grammar come from their examples."""
@@ -79,10 +84,10 @@ def code(wanted: str) -> str | None:
     for number, (said, body) in pages().items():
         if wanted in (said, number) or wanted.upper() == number:
             if number in rules():
-                return f"# {number} {said}\n\n{_SEVERITY[number[3]].capitalize()}. {body}\n"
+                return f"# {number} {said}\n\n{_severity(number).capitalize()}. {body}\n"
             shown = body.replace("```lehr instead", "\nInstead:\n\n```lehr")
             shown = re.sub(r"(?<!Instead:\n\n)```lehr\n", "Example:\n\n```lehr\n", shown)
-            return f"# {number} {said}\n\n{_SEVERITY[number[3]].capitalize()}. {shown}\n"
+            return f"# {number} {said}\n\n{_severity(number).capitalize()}. {shown}\n"
     return None
 
 

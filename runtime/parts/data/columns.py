@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..chat.rows import chat
+
 _AT_ONCE = 256  # rows
 MOST = 2 << 30
 """Bytes of one column in one row group: it is held whole while it is read."""
@@ -23,7 +25,8 @@ def rows(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any] | Va
     try:
         wanted = plain(pq.read_schema(stream), name)
         # As a dictionary, one long text in a million rows is held once.
-        with pq.ParquetFile(stream, read_dictionary=[name]) as file:
+        texts = [one for one in wanted if one == name]
+        with pq.ParquetFile(stream, read_dictionary=texts) as file:
             _refuse_bombs(file, wanted)
             row = 0
             for batch in file.iter_batches(batch_size=_AT_ONCE, columns=wanted):
@@ -35,14 +38,15 @@ def rows(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any] | Va
 
 
 def plain(schema: pa.Schema, name: str) -> list[str]:
-    """The column of texts, and the columns that JSON could hold as they are."""
-    if name not in schema.names:
+    """The column of texts, or those of a conversation, and the columns that JSON could hold as they are."""
+    said = [] if name in schema.names else chat(schema.names)
+    if name not in schema.names and not said:
         raise ValueError(f"has no column `{name}`; it has {', '.join(schema.names[:8]) or 'none'}")
     if len(schema.get_all_field_indices(name)) > 1:
         raise ValueError(f"has two columns `{name}`")
     kinds = pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_boolean
     plain = (one.name for one in schema if any(is_kind(one.type) for is_kind in kinds))
-    return list(dict.fromkeys((name, *plain)))
+    return list(dict.fromkeys((*(said or (name,)), *plain)))
 
 
 def _refuse_bombs(file: pq.ParquetFile, wanted: list[str]) -> None:
@@ -51,7 +55,7 @@ def _refuse_bombs(file: pq.ParquetFile, wanted: list[str]) -> None:
         for column in map(group.column, range(group.num_columns)):
             size = column.total_uncompressed_size
             swells = size > FREE + RATIO * max(1, column.total_compressed_size)
-            if column.path_in_schema in wanted and (swells or size > MOST):
+            if column.path_in_schema.partition(".")[0] in wanted and (swells or size > MOST):
                 raise ValueError(f"holds {size >> 20} MiB in one group of column `{column.path_in_schema}`")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ....compiler.plan.files import opened
+from ..chat.rows import chat, taken
 from ..door import parse
 from . import arrow, columns
 from .decompress import chunks
@@ -51,7 +52,10 @@ class Unreadable(Exception):
 
 
 def read(file: str, name: str, root: Path) -> Iterator[Record | Bad]:
-    """The records of a file below `root`, whose field `name` is the text."""
+    """The records of a file below `root`, whose field `name` is the text.
+
+    One without that field may be a conversation: `messages`, or `prompt` and `completion`.
+    """
     kind = kind_of(file)
     try:
         with opened(file, root) as stream:
@@ -108,6 +112,8 @@ def _decoded(raw: bytes, line: int = 1) -> str:
 def _record(found: Any, file: str, line: int, name: str) -> Record:
     if not isinstance(found, dict):
         raise ValueError("is no JSON object")
+    if name not in found and chat(found):
+        return Record(f"{file}:{line}", *taken(found), file, line)
     if name not in found:
         raise ValueError(f"has no field `{name}`")
     text = sound(found.pop(name), name)
@@ -165,7 +171,7 @@ def _rows(
         try:
             if isinstance(found, ValueError):
                 raise found
-            text = sound(found.pop(name), name)
-            yield Record(f"{file}:{row}", text, found, file, row)
+            text, rest = (sound(found.pop(name), name), found) if name in found else taken(found)
+            yield Record(f"{file}:{row}", text, rest, file, row)
         except ValueError as error:
             yield Bad(file, row, str(error))
