@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...compiler.plan import model
 from ..errors import Refusal
-from ..parts.curate.filter import EXTRAS, READY
+from ..parts.curate.filter import EXTRAS, LEARNERS, READY
 from ..parts.huggingface import written
 from .editions import EDITIONS
 
@@ -74,6 +74,9 @@ def _shape(plan: model.Plan, step: model.Step) -> model.Arch | None:
 
 def extras_of(step: model.Step) -> Iterator[tuple[str, str, str]]:
     """What a step needs beside `lehr[train]`: which part of it, the package, and the extra that brings it."""
+    if isinstance(step.work, model.ClassifierWork):
+        kind = step.work.model.kind
+        yield f"`{kind}`", *LEARNERS[kind]
     if isinstance(step.work, model.CurateWork):
         yield from ((f"`{one.kind}`", *EXTRAS[one.kind]) for one in step.work.filters if one.kind in EXTRAS)
 

@@ -121,7 +121,7 @@ class _Curation:
             Sifting(
                 _shard(kept, number),
                 source,
-                tuple((one.name, one.kind, _at(one.given, number)) for one in steps),
+                tuple((one.name, one.kind, _at(one.given, number, source)) for one in steps),
             )
             for number, source in enumerate(self.at)
         ]
@@ -144,7 +144,7 @@ class _Curation:
             if not answer.is_dir():
                 counts = folder / f"count-{number}"
                 jobs = [
-                    Counting(_shard(counts, shard), source, one.kind, _at(given, shard), number)
+                    Counting(_shard(counts, shard), source, one.kind, _at(given, shard, source), number)
                     for shard, source in enumerate(self.at)
                 ]
                 self._all(counts, jobs, f"{one.name}: counting")
@@ -169,8 +169,8 @@ def _shard(folder: Path, number: int) -> Path:
     return folder / f"{number:06}"
 
 
-def _at(given: Given, shard: int) -> Given:
-    return replace(given, shard=shard)
+def _at(given: Given, shard: int, source: Slice) -> Given:
+    return replace(given, shard=shard, part=source.part)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ an older edition is kept and marked, until `--force` repeats it.
 EDITIONS = {
     "corpus": 1,
     "prompts": 2,
+    "classifier": 1,
     "curate": 1,
     "tokenizer": 2,
     "tokenize": 2,

@@ -7,25 +7,30 @@ part in ten thousand, because machines round differently.
 
 import json
 import os
+import random
+from fractions import Fraction
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from curation import ORIGIN, corpus, made
 from families import FAMILIES
 from pipelines import SPEC
+from rooms import desk
 from safetensors.torch import load_file
 
 from lehr.compiler import compile as compile_spec
 from lehr.compiler.plan.files import file
-from lehr.compiler.plan.model import LoadWork, Origin, Plan, Step
+from lehr.compiler.plan.model import ClassifierWork, HashedLinear, LoadWork, Origin, Plan, Step
 from lehr.runtime.engine.walk import run
 from lehr.runtime.parts.huggingface.written import config
 from lehr.runtime.parts.model.decoder import Decoder
 from lehr.runtime.parts.model.initial import initialise
 from lehr.runtime.parts.model.weights import write
-from lehr.runtime.stages import load
+from lehr.runtime.stages import classifier, load
 from lehr.runtime.stages.editions import EDITIONS
 from lehr.runtime.store.artifact import Store
 
@@ -139,6 +144,43 @@ def loaded(root: Path) -> list[float]:
     return sizes(root / "loaded")
 
 
+def sifted(root: Path) -> list[Any]:
+    """What the filters make of texts that repeat each other and some questions."""
+    draw = random.Random(1)
+    texts = [" ".join(f"w{draw.randrange(60)}" for _ in range(draw.randrange(20, 40))) for _ in range(90)]
+    texts += [texts[at] if at % 2 else f"{texts[at]} more" for at in range(0, 60, 3)]
+    (root / "asks.jsonl").write_text(
+        "".join(json.dumps({"prompt": text[:90]}) + "\n" for text in texts[:30:7])
+    )
+    made_of = corpus(root / "texts", [f"line {at % 4}\n{text}" for at, text in enumerate(texts)])
+    asked = {"against": ["asks"], "grams": 13, "common": None, "lcs": None}
+    room = desk(root / "sifted", root=root, workers=1)
+    facts = made(
+        room,
+        made_of,
+        ("dedup", {"by": {"kind": "exact"}}),
+        ("dedup", {"by": {"kind": "minhash", "shingle": 3, "bands": 20, "rows": 4}}),
+        ("dedup", {"by": {"kind": "lines", "more_than": 9, "per": 50}}),
+        ("decontaminate", asked | {"lcs": "3/5"}),
+        ("decontaminate", asked | {"grams": [3, 6], "common": 2}),
+        benches={"asks": file("asks.jsonl", root)},
+    )
+    return [facts["sha256"], [[step["kept"], step["dropped"], step["parts"]] for step in facts["funnel"]]]
+
+
+def learnt(root: Path) -> list[float]:
+    """What the `classifier` stage learns, where the library is there that fits it."""
+    if find_spec("sklearn") is None:
+        return []
+    for name in ("yes", "no"):
+        corpus(root / name, [f"{name} {name}{at % 7} both both{at % 5}" for at in range(60)], heldout=0)
+    work = ClassifierWork(model=HashedLinear(features=512), holdout=Fraction(1, 4), rng=3)
+    inputs = {name: name for name in ("yes", "no")}
+    step = Step(address="judge", fingerprint="0" * 64, inputs=inputs, work=work, origin=ORIGIN)
+    facts = classifier.run(step, {name: root / name for name in inputs}, desk(root / "judge"))
+    return [facts["auc"], *means(root / "judge" / "weights.safetensors")]
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("editions")
@@ -146,7 +188,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     plan, _ = compile_spec(str(folder / "tiny.lehr"), editions=EDITIONS)
     assert plan
     run(plan, root=folder)
-    found = results(plan, folder) | {"load": {"given": loaded(folder)}}
+    found = results(plan, folder) | {
+        "load": {"given": loaded(folder)},
+        "classifier": {"judge": learnt(folder)},
+    }
+    found["curate"]["sifted"] = sifted(folder)
     if os.environ.get("LEHR_GOLDEN") == "write":
         GOLDEN.parent.mkdir(exist_ok=True)
         kept = {kind: {"edition": EDITIONS[kind], "results": told} for kind, told in found.items()}
@@ -156,6 +202,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", EDITIONS)
 def test_a_stage_comes_to_the_results_of_its_edition(kind: str, ran: dict[str, dict[str, Any]]):
+    if kind == "classifier":
+        pytest.importorskip("sklearn", reason="the extra `classify` is not installed")
     kept = json.loads(GOLDEN.read_text())[kind]
     assert kept["edition"] == EDITIONS[kind], "write the results of the new edition: LEHR_GOLDEN=write"
     assert same(ran[kind], kept["results"]), (

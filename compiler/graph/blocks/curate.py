@@ -116,7 +116,8 @@ class Decontaminate(Schema):
     )
     lcs: Annotated[Fraction | None, Holds(kind="ratio")] = field(
         None,
-        description="Also leave out where the longest common subsequence is this share of the shorter one.",
+        description="Leave out by the longest common subsequence instead (Qwen 2): at least `grams` words, "
+        "and this share of the shorter one.",
         gt=0,
         le=1,
     )

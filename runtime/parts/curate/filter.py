@@ -19,11 +19,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-READY = ("limit",)
+READY = ("dedup", "quality", "decontaminate", "limit")
 """The kinds of filter that run."""
 
 EXTRAS: dict[str, tuple[str, str]] = {}
 """By kind of filter: a package that it needs, and the extra that brings it."""
+LEARNERS = {"hashed_linear": ("sklearn", "classify"), "fasttext": ("fasttext", "fasttext")}
+"""The same by kind of classifier."""
 
 SAMPLE = 200
 """Characters of what was dropped that are kept to be looked at."""
@@ -77,6 +79,8 @@ class Given:
     root: Path
     """The user's folder."""
     rng: int
+    part: str = "train"
+    """Whether the shard's documents are to be learnt from, or `heldout`."""
     answers: tuple[Path, ...] = ()
     """What the filter's rounds came to, so far."""
 
