@@ -30,6 +30,7 @@ VERBS = {
     "run": "Do it.",
     "status": "How is it going?",
     "resume": "Go on.",
+    "report": "Tell the story.",
     "clean": "What can go?",
     "export": "Hand it to others.",
     "completion": "Complete in the shell.",

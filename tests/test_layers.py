@@ -41,6 +41,7 @@ CONTRACT: dict[str, set[str]] = {
     | {"runtime.errors", "runtime.stages", "runtime.store", "runtime.parts.seeds", "torch", "pydantic"},
     "runtime": set(),
     "cli": {"compiler", "runtime", "kernels.table", "kernels.choose", "torch", "click", "pydantic", "rich"},
+    "cli.reports": {"cli", "compiler", "runtime", "jinja2", "markupsafe"},
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +64,15 @@ class Journal:
         while left:
             left = left[os.write(self._descriptor, left) :]
         self._torn = False
+
+
+def every(folder: Path) -> Iterator[Event]:
+    """All events of a run, oldest first; lines that a crash has torn are passed over."""
+    try:
+        with (folder / NAME).open("rb") as file:
+            yield from (event for line in file if (event := _parse(line)) is not None)
+    except OSError:
+        return
 
 
 def tail(folder: Path) -> list[Event]:
