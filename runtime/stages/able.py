@@ -24,8 +24,14 @@ def lacking(step: model.Step) -> Iterator[str]:
             yield from (f"`{one.kind}` of a curation" for one in filters if one.kind not in READY)
         case model.PromptsWork(source=None):
             yield "prompts without a source"
-        case model.PromptsWork(source=model.Builtin(name=("prose" | "code") as name)):
+        case model.PromptsWork(source=model.Builtin(name=("prose" | "code" | "preferences") as name)):
             yield f'prompts out of `builtin("{name}")`'
+        case model.CorpusWork(source=model.Builtin(name="preferences")):
+            yield 'a corpus out of `builtin("preferences")`'
+        case model.PreferencesWork(source=None):
+            yield "preferences without a source"
+        case model.PreferencesWork(source=model.Builtin(name=name)) if name != "preferences":
+            yield f'preferences out of `builtin("{name}")`'
         case model.TrainedWork(open=model.Open()):
             yield "a stage whose length only a run can tell"
         case model.DistillWork(on_policy=model.OnPolicy() as policy, target=target):

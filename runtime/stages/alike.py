@@ -13,9 +13,12 @@ from ..parts.data.vocabulary import Vocabulary
 _LISTED = 3
 
 
-def same_tokenizer(step: Step, inputs: Mapping[str, Path]) -> None:
-    """A letter where the files of the two tokenizers do not mean the same, whatever they are called."""
-    own, theirs = inputs["tokenizer"], inputs["tokenizer:teacher"]
+def same_tokenizer(step: Step, inputs: Mapping[str, Path], role: str = "teacher") -> None:
+    """A letter where the files of the two tokenizers do not mean the same, whatever they are called.
+
+    Of a model whose tokenizer is not among the inputs the plan knows that it is the stage's own.
+    """
+    own, theirs = inputs["tokenizer"], inputs.get(f"tokenizer:{role}", inputs["tokenizer"])
     if own == theirs:
         return
     ours, others = Vocabulary.open(own), Vocabulary.open(theirs)
@@ -24,8 +27,12 @@ def same_tokenizer(step: Step, inputs: Mapping[str, Path]) -> None:
     raise StageError(
         "RUN170",
         "other-tokenizer",
-        f"the teacher of `{step.address}` reads with another tokenizer than its student",
-        notes=(f"the student's: {_told(ours)}", f"the teacher's: {_told(others)}", *_differing(ours, others)),
+        f"the {role} of `{step.address}` reads with another tokenizer than its {_other(role)}",
+        notes=(
+            f"the {_other(role)}'s: {_told(ours)}",
+            f"the {role}'s: {_told(others)}",
+            *_differing(ours, others),
+        ),
         help=("let both have one tokenizer: an id means another text to each of them",),
         step=step.address,
     )
@@ -41,6 +48,11 @@ def same_vocabulary(step: Step, student: int, teacher: int) -> None:
             help=("give both an arch of the same `vocab`; padding beyond the tokenizer's size is allowed",),
             step=step.address,
         )
+
+
+def _other(role: str) -> str:
+    """Whose the step is."""
+    return "student" if role == "teacher" else "policy"
 
 
 def fingerprint(words: Vocabulary) -> str:

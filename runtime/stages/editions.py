@@ -12,6 +12,7 @@ EDITIONS = {
     "curate": 1,
     "tokenizer": 2,
     "tokenize": 2,
+    "preferences": 1,
     "init": 1,
     "load": 1,
     "train": 3,
@@ -20,6 +21,8 @@ EDITIONS = {
     "merge": 1,
     "targets": 1,
     "distill": 1,
+    "reward": 1,
+    "dpo": 1,
     "eval": 3,
     "release": 2,
 }

@@ -18,6 +18,7 @@ from ...compiler.plan.model import (
     File,
     Files,
     LoadWork,
+    PreferencesWork,
     PromptsWork,
     Step,
     TokenizerWork,
@@ -39,7 +40,11 @@ class Unlike:
 def unlike(step: Step, root: Path) -> Unlike | None:
     """Why a step cannot read what it was planned to read; None where it can."""
     match step.work:
-        case CorpusWork(source=Files() as source) | PromptsWork(source=Files() as source):
+        case (
+            CorpusWork(source=Files() as source)
+            | PromptsWork(source=Files() as source)
+            | PreferencesWork(source=Files() as source)
+        ):
             return _corpus(step.address, source, root)
         case TokenizerWork(file=File() as file):
             return _file(step.address, file, root)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from ..field import field
 from ..schema import Holds
-from ..values import Timeline
+from ..values import Ref, Timeline
 from .calls import SingleSided
 from .trained import Trained
 
@@ -31,6 +31,9 @@ class Reward(Trained):
     )
     grading: Annotated[SingleSided | None, Holds(calls=("single_sided",))] = field(
         None, description="Heads that also grade each answer by itself. Default: none."
+    )
+    template: Annotated[Ref | None, Holds(refers=("template",))] = field(
+        None, description="The chat template. Default: the one that the model carries."
     )
 
     @property

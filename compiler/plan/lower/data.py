@@ -71,7 +71,7 @@ def _source(
 ) -> model.Source | None:
     match source:
         case calls.Builtin(name=name, wrong=wrong):
-            generated = name == "skills"
+            generated = name in ("skills", "preferences")
             return model.Builtin(
                 name=name,  # pyright: ignore[reportArgumentType]
                 library="" if generated else library.digest(),

@@ -44,7 +44,8 @@ def trained(drafts: Drafts, block: Trained) -> None:
         case Sft():
             _sft(drafts, block, inputs)
         case Reward(grading=grading):
-            told = {"loss": block.loss, "margin": block.margin, "levels": block.levels}
+            told: dict[str, Any] = {"loss": block.loss, "margin": block.margin, "levels": block.levels}
+            told["template"] = template(drafts, block.template)
             weight = float(grading.weight) if grading else None
             _add(drafts, block, model.RewardWork, inputs, **told, grading=weight)
         case Dpo():
@@ -190,6 +191,8 @@ def _sft(drafts: Drafts, block: Sft, inputs: dict[str, str]) -> None:
 
 def _dpo(drafts: Drafts, block: Dpo, inputs: dict[str, str]) -> None:
     inputs |= {"reference": one_model(drafts, block.reference)}
+    if (theirs := tokenizer(drafts, block.reference)) != inputs["tokenizer"]:
+        inputs["tokenizer:reference"] = theirs
     _add(
         drafts,
         block,

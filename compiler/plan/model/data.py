@@ -15,7 +15,7 @@ class Builtin(Frozen):
     """Text that comes with Python, or is generated."""
 
     kind: Literal["builtin"] = "builtin"
-    name: Literal["prose", "code", "skills"]
+    name: Literal["prose", "code", "skills", "preferences"]
     library: str = Field(description="the Python whose library is read, and a digest of it")
     wrong: Exact = Field(description="share of the answers made wrong on purpose (skills)")
     rng: int

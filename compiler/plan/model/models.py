@@ -193,6 +193,7 @@ class RewardWork(TrainedWork):
     margin: bool
     levels: tuple[Exact, ...]
     grading: float | None = Field(description="weight of the grading heads' losses; None: no such heads")
+    template: Template | None = Field(default=None, description="None is the one that the model carries")
 
 
 class DpoWork(TrainedWork):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal
 
 from .code import code
 from .documents import Split
@@ -11,7 +10,7 @@ from .prose import prose
 from .skills import skills
 
 
-def builtin(name: Literal["prose", "code", "skills"], *, wrong: Fraction, rng: int) -> Split:
+def builtin(name: str, *, wrong: Fraction, rng: int) -> Split:
     match name:
         case "prose":
             return prose()
@@ -19,3 +18,5 @@ def builtin(name: Literal["prose", "code", "skills"], *, wrong: Fraction, rng: i
             return code()
         case "skills":
             return skills(wrong, rng)
+        case _:
+            raise ValueError(f"no corpus is called {name}")

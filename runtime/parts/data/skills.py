@@ -33,8 +33,8 @@ def skills(
     wrong: Fraction, rng: int, training: int = TRAINING_DOCUMENTS, heldout: int = HELDOUT_DOCUMENTS
 ) -> Split:
     """The corpus with exactly this share of wrong answers among the training sentences."""
-    learnt = _questions(training * _SENTENCES, Random(seed(rng, "skills", "train")), held=False)
-    asked = _questions(heldout * _SENTENCES, Random(seed(rng, "skills", "heldout")), held=True)
+    learnt = questions(training * _SENTENCES, Random(seed(rng, "skills", "train")), held=False)
+    asked = questions(heldout * _SENTENCES, Random(seed(rng, "skills", "heldout")), held=True)
     mistaken = _mistakes(len(learnt), wrong, seed(rng, "skills", "which"))
     slips = Random(seed(rng, "skills", "slips"))
     said = [
@@ -50,7 +50,7 @@ def skills(
 
 def prompts(rng: int, count: int) -> list[Question]:
     """Beginnings of sentences with their right answers, none of them about a question that is held out."""
-    drawn = _questions(count, Random(seed(rng, "skills", "prompts")), held=False)
+    drawn = questions(count, Random(seed(rng, "skills", "prompts")), held=False)
     return [Question(f"the {question} is", answer(question)) for question in drawn]
 
 
@@ -105,7 +105,7 @@ def slip(question: str, draw: Random) -> str:
     return " ".join(letters)
 
 
-def _questions(count: int, draw: Random, *, held: bool) -> list[str]:
+def questions(count: int, draw: Random, *, held: bool) -> list[str]:
     """Questions of every kind, all of them held out or none."""
     asked: list[str] = []
     while len(asked) < count:
