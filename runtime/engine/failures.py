@@ -14,7 +14,7 @@ from typing import Any
 
 from ...compiler.plan.model import Bench, EvalWork, Gate, Measure, Plan, Step, asked
 from ..errors import Held, Interrupted, LehrError, Refusal, StageError
-from ..stages.able import extras, extras_of, lacking, unmeasured, unreleasable
+from ..stages.able import extras, extras_of, lacking, unreleasable
 from ..stages.editions import EDITIONS
 from ..stages.outside import unasked, unlike
 from ..stages.trouble import is_out_of_memory
@@ -47,7 +47,6 @@ def check(plan: Plan, force: Set[str], missing: Sequence[str]) -> None:
 def _refuse_what_no_stage_does(plan: Plan) -> None:
     """A kind of step, or part of one, that this version plans and does not run."""
     faults = [(step.address, what) for step in plan.steps for what in lacking(step)]
-    faults += [(name, what) for name, bench in plan.benches.items() for what in unmeasured(bench)]
     if not faults:
         return
     first, what = faults[0]

@@ -32,13 +32,15 @@ def lacking(step: model.Step) -> Iterator[str]:
             yield "preferences without a source"
         case model.PreferencesWork(source=model.Builtin(name=name)) if name != "preferences":
             yield f'preferences out of `builtin("{name}")`'
-        case model.TrainedWork(open=model.Open()):
+        case model.TrainedWork(open=model.Open()) if work.kind not in ("reward", "dpo"):
             yield "a stage whose length only a run can tell"
         case model.DistillWork(on_policy=model.OnPolicy() as policy, target=target):
             yield from _unlearnable(policy, target)
-        case model.EvalWork(benches=benches):
-            yield from (what for bench in benches.values() for what in unmeasured(bench))
-        case model.ReleaseWork(template=template):
+        case (
+            model.ReleaseWork(template=template)
+            | model.RewardWork(template=template)
+            | model.DpoWork(template=template)
+        ):
             if template and template.text is None:
                 yield f"the chat template {template.path}, which was not there when the plan was made"
         case _:
@@ -51,12 +53,6 @@ def _unlearnable(policy: model.OnPolicy, target: model.Target) -> Iterator[str]:
         yield "`convex` on a student's own answers, which hold no truth"
     if isinstance(target, model.TopK) and policy.divergence != "forward":
         yield f"a `{policy.divergence}` divergence of the top k"
-
-
-def unmeasured(bench: model.Bench) -> Iterator[str]:
-    """What a bench asks for that no suite of this version does."""
-    if isinstance(bench, model.Preference) and bench.file is None:
-        yield "preferences that are not in a file"
 
 
 def unreleasable(plan: model.Plan) -> Iterator[Refusal]:

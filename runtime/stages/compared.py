@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ...compiler.plan.model import Step, TrainedWork
+from ...compiler.plan.model import Step, Template, TrainedWork
 from ..errors import StageError
-from ..parts.chat.template import ChatTemplate
+from ..parts.chat.template import ChatTemplate, carry, hand_on
 from ..parts.preferences.batches import Example
 from ..parts.preferences.examples import examples
 from .opened import laid_out
@@ -56,3 +56,11 @@ def laid_on(work: Work, sets: Sets) -> Work:
         return work
     tokens = work.open.counts == "tokens"
     return laid_out(work, sum(one.tokens if tokens else 1 for found in sets.values() for one in found))
+
+
+def leave(template: ChatTemplate, asked: Template | None, model: Path, folder: Path) -> None:
+    """The template beside a model that was taught with it: the spec's, or the one that its model carried."""
+    if asked:
+        carry(template, folder)
+    else:
+        hand_on(model, folder)

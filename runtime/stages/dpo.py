@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...compiler.plan.model import DpoWork, Step
 from ..errors import Interrupted
-from ..parts.chat.template import ChatTemplate, hand_on
+from ..parts.chat.template import ChatTemplate
 from ..parts.data.vocabulary import Vocabulary
 from ..parts.model import history
 from ..parts.model.decoder import Decoder
@@ -23,7 +23,7 @@ from ..parts.preferences.batches import Example
 from ..parts.preferences.feed import PairFeed
 from ..parts.preferences.policy import HeldToReference, of_reference, same_vocabulary
 from .alike import same_tokenizer
-from .compared import Sets, laid_on, pairs
+from .compared import Sets, laid_on, leave, pairs
 from .loop import FEED, Loop
 from .merged_back import difference
 from .room import Facts, Room
@@ -50,7 +50,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     facts = Loop(step, work, model, feed, room, HeldToReference(work), difference=learned).run()
     facts["tokens"] = sum(facts["drawn"].values())
     save(model, room.folder)
-    hand_on(inputs["model"], room.folder)
+    leave(template, work.template, inputs["model"], room.folder)
     history.hand_on(inputs["model"], room.folder, work.kind, work, facts)
     return facts | {"pairs": sum(map(len, sets.values()))}
 

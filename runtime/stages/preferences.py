@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -96,7 +95,7 @@ def _found(step: Step, work: PreferencesWork, room: Room) -> Iterator[tuple[Pair
     match work.source:
         case Files() as source:
             for pair in islice(_of_files(step, source, room), work.examples):
-                yield pair, zlib.crc32(contents(pair.prompt).encode()) % _ONE_IN == 0
+                yield pair, _is_held_out(pair)
         case Builtin(rng=rng):
             yield from ((pair, False) for pair in preferences(rng, count, held=False))
             yield from ((pair, True) for pair in preferences(rng, -(-count // _ONE_IN), held=True))
@@ -105,6 +104,11 @@ def _found(step: Step, work: PreferencesWork, room: Room) -> Iterator[tuple[Pair
                 yield Pair(f"synthetic/{number:08}", (Turn("user", asks),), one, other), False
         case None:
             raise TypeError("preferences without a source are refused before a run")
+
+
+def _is_held_out(pair: Pair) -> bool:
+    """By its prompt, so that all of a prompt's pairs are on one side, on every machine."""
+    return hashlib.sha256(contents(pair.prompt).encode()).digest()[0] % _ONE_IN == 0
 
 
 def _stand_ins(seed: int, count: int) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...compiler.plan.model import RewardWork, Step
 from ..errors import StageError
 from ..parts.chat.rows import HELDOUT
-from ..parts.chat.template import ChatTemplate, hand_on
+from ..parts.chat.template import ChatTemplate
 from ..parts.data.heldout import spread
 from ..parts.data.vocabulary import Vocabulary
 from ..parts.model import history
@@ -23,7 +23,7 @@ from ..parts.preferences.feed import PairFeed
 from ..parts.reward.measured import measured
 from ..parts.reward.model import GRADED, RewardModel
 from ..parts.reward.ranking import Ranking, own
-from .compared import Sets, context, folders, laid_on, pairs
+from .compared import Sets, context, folders, laid_on, leave, pairs
 from .loop import Loop
 from .merged_back import difference
 from .room import Facts, Room
@@ -45,7 +45,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     facts = Loop(step, work, model, feed, room, Ranking(work), difference=learned).run()
     facts["tokens"] = sum(facts["drawn"].values())
     save(model, room.folder)
-    hand_on(inputs["model"], room.folder)
+    leave(template, work.template, inputs["model"], room.folder)
     history.hand_on(inputs["model"], room.folder, work.kind, work, facts)
     return facts | {"pairs": sum(map(len, sets.values()))} | _measured(step, inputs, template, model, sets)
 

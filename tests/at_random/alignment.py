@@ -98,6 +98,7 @@ class Alignment(Models):
         else:
             fields |= self.some({"loss": "bradley_terry", "margin": "true"}, 0.4)
         fields |= self.some({"grading": "single_sided(0.1)"}, 0.3)
+        fields |= self.some({"template": self.template} if self.template else {})
         block = Block("reward", self.name("judge"), fields)
         self.extras(block)
         return block

@@ -58,6 +58,20 @@ prompts asks { source = builtin("skills");  examples = 8 }
 distill spoken like echo { data = on_policy(asks, divergence: jensen_shannon, max_new: 4 tokens) }
 eval echoes { of = [echo, filled, guided, spoken];  benches = [reads] }
 """
+LIKED = """
+preferences people { source = builtin("preferences");  examples = 24 }
+reward judge { from = last;  data = people;  context = 32 context;  epochs = 1;  batch = 8 sequences;  lr = 3e-3 }
+reward strict like judge { loss = soft_label;  grading = single_sided(0.1) }
+dpo liked {
+  from = last;  reference = grown;  data = people;  context = 32 context;  epochs = 1;  batch = 8 sequences;  lr = 3e-3
+  nll = 0.2;  mask = [headers, terminators]
+}
+dpo drawn like liked { loss = ipo;  length = mean }
+bench prefers { suite = preference(people);  context = 32 context }
+eval tastes { of = [liked, drawn];  benches = [prefers] }
+release referee { model = judge }
+release second { model = strict }
+"""
 SMALL = (
     SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
     + """\
@@ -75,6 +89,7 @@ release merged_back { model = back }
 """
     + MERGES
     + TAUGHT
+    + LIKED
     + CURATED
 )
 
@@ -86,7 +101,7 @@ def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     for step in plan.steps:
         facts, folder = store.facts(step.fingerprint), store.path(step.fingerprint)
         match step.work.kind:
-            case "corpus" | "curate" | "prompts":
+            case "corpus" | "curate" | "prompts" | "preferences":
                 told: Any = facts["sha256"]
             case "tokenizer":
                 learnt = json.loads((folder / "tokenizer.json").read_text())["model"]

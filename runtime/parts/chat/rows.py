@@ -166,8 +166,8 @@ def write_pairs(path: Path, found: Iterable[Pair]) -> int:
     return _write(path, (_pair(one) for one in found))
 
 
-def read_pairs(folder: Path) -> Iterator[Pair]:
-    for name, text, meta in _records(folder / PAIRS):
+def read_pairs(folder: Path, part: str = PAIRS) -> Iterator[Pair]:
+    for name, text, meta in _records(folder / part):
         if not {"prompt", "chosen", "rejected"} <= meta.keys():
             raise _no_pair(name, text)
         rest = {key: value for key, value in meta.items() if key not in _PAIR}

@@ -38,7 +38,12 @@ def rows(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any] | Va
 
 
 def plain(schema: pa.Schema, name: str) -> list[str]:
-    """The column of texts, or those of a conversation, and the columns that JSON could hold as they are."""
+    """The column of texts, or those of a conversation, and the columns that JSON could hold as they are.
+
+    Without a name it is all columns.
+    """
+    if not name:
+        return list(dict.fromkeys(schema.names))
     said = [] if name in schema.names else chat(schema.names)
     if name not in schema.names and not said:
         raise ValueError(f"has no column `{name}`; it has {', '.join(schema.names[:8]) or 'none'}")

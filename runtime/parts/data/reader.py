@@ -54,7 +54,8 @@ class Unreadable(Exception):
 def read(file: str, name: str, root: Path) -> Iterator[Record | Bad]:
     """The records of a file below `root`, whose field `name` is the text.
 
-    One without that field may be a conversation: `messages`, or `prompt` and `completion`.
+    One without that field may be a conversation: `messages`, or `prompt` and `completion`.  Without a name records are
+    read whole, and have no text.
     """
     kind = kind_of(file)
     try:
@@ -112,6 +113,8 @@ def _decoded(raw: bytes, line: int = 1) -> str:
 def _record(found: Any, file: str, line: int, name: str) -> Record:
     if not isinstance(found, dict):
         raise ValueError("is no JSON object")
+    if not name:
+        return Record(f"{file}:{line}", "", found, file, line)
     if name not in found and chat(found):
         return Record(f"{file}:{line}", *taken(found), file, line)
     if name not in found:
@@ -171,7 +174,10 @@ def _rows(
         try:
             if isinstance(found, ValueError):
                 raise found
-            text, rest = (sound(found.pop(name), name), found) if name in found else taken(found)
+            if name in found:
+                text, rest = sound(found.pop(name), name), found
+            else:
+                text, rest = taken(found) if name else ("", found)
             yield Record(f"{file}:{row}", text, rest, file, row)
         except ValueError as error:
             yield Bad(file, row, str(error))

@@ -16,7 +16,8 @@ from torch import Tensor
 from ..preferences.batches import NONE, Example
 from .model import RewardModel
 
-_CLASSES = 10
+_CLASSES, _FEWEST = 10, 20
+"""Classes of a calibration at most, and pairs of each at least."""
 
 
 def measured(model: RewardModel, examples: Sequence[Example]) -> dict[str, Any]:
@@ -52,5 +53,6 @@ def _error(gaps_N: Tensor, right_N: Tensor) -> float:
     """Of what the judge is more sure of than not, as a coin's two sides are one question."""
     sure_N = gaps_N.abs().sigmoid()
     order_N = sure_N.argsort(stable=True)
-    parts = zip(sure_N[order_N].tensor_split(_CLASSES), right_N[order_N].tensor_split(_CLASSES), strict=True)
+    classes = max(1, min(_CLASSES, len(gaps_N) // _FEWEST))
+    parts = zip(sure_N[order_N].tensor_split(classes), right_N[order_N].tensor_split(classes), strict=True)
     return sum(abs((sure.sum() - right.sum()).item()) for sure, right in parts) / len(gaps_N)
