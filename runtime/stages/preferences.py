@@ -29,6 +29,7 @@ _SOME = 1000  # where the spec does not say how many
 _LENGTHS = (4, 16)  # tokens of a stand-in
 _GRADES = (0, 1, 2)
 _ROW = '{"prompt": "2 + 2 =", "chosen": "4", "rejected": "5"}'
+_HELP = (f"a row looks like this: {_ROW}",)
 
 
 def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
@@ -40,7 +41,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     write_pairs(room.folder / PAIRS, learnt.each(_learnt(found, aside)))
     write_pairs(room.folder / HELDOUT, held.each(iter(aside)))
     if not learnt.count:
-        headline, help = f"`{step.address}` holds no pair", (f"a row looks like this: {_ROW}",)
+        headline, help = f"`{step.address}` holds no pair", _HELP
         raise StageError("RUN145", "nothing-to-learn", headline, help=help, step=step.address)
     if learnt.count < work.batches:
         headline = f"`{step.address}` has {work.batches} batches, and {learnt.count} pairs to lay into them"
@@ -128,14 +129,18 @@ def _of_files(step: Step, source: Files, room: Room) -> Iterator[Pair]:
     for record in sound_records(step, source, room, bad):
         try:
             yield pair_of(record)
+        except Equal as error:
+            raise StageError(
+                "RUN211", "equal-answers", _said(record, error), help=_HELP, step=step.address
+            ) from None
         except ValueError as error:
             raise StageError(
-                "RUN211" if isinstance(error, Equal) else "RUN142",
-                "equal-answers" if isinstance(error, Equal) else "corrupt-record",
-                f"{record.file}:{record.line} {error}",
-                help=(f"a row looks like this: {_ROW}",),
-                step=step.address,
+                "RUN142", "corrupt-record", _said(record, error), help=_HELP, step=step.address
             ) from None
+
+
+def _said(record: Record, error: ValueError) -> str:
+    return f"{record.file}:{record.line} {error}"
 
 
 class Equal(ValueError):

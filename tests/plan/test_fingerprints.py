@@ -64,7 +64,7 @@ RESULT: dict[str, dict[str, str]] = {
     "sft": COUNTED | {"from": "cleaned", "data": "corpus", "template": "template", "dropout": "10%", "teacher": "load",
                       "lora": "{ rank = 4 }", "target": "distribution()"},
     "reward": COUNTED | {"data": "preferences.latest(1)", "loss": "soft_label", "margin": "true",
-                         "levels": "[90%, 80%]", "grading": "single_sided(0.1)"},
+                         "levels": "[90%, 80%]", "grading": "single_sided(0.1)", "template": "template"},
     "sample": {"from": "train", "prompts": "prompts.part(1, of: 2)", "per_prompt": "8", "judge": "shorter",
                "keep": "best(2)", "temperature": "0.5", "top_p": "90%", "max_new": "64 tokens",
                "template": "template", "rng": "9"},

@@ -270,7 +270,7 @@ def short(work: TrainedWork, context: int) -> TrainedWork:
 
 def test_an_answer_that_leaves_no_room_for_its_prompt(tmp_path: Path):
     letter = refused("dpo", tmp_path, short(dpo_work(), 4))
-    assert (letter.code, letter.name) == ("RUN212", "answer-beyond-context")
+    assert (letter.code, letter.name) == ("RUN212", "answer-too-long")
     assert "context of 4" in letter.headline
 
 

@@ -116,7 +116,7 @@ def _too_long(pair: Pair, texts: Sequence[str], answers: Sequence[Answer], conte
     size = int(answers[longest].learnt.sum())
     return StageError(
         "RUN212",
-        "answer-beyond-context",
+        "answer-too-long",
         f"an answer of {pair.id} has {size} tokens, which leave no room for its prompt in a context of {context}",
         notes=(f"it begins {texts[longest][:_TITLE]!r}",),
         help=("give the stage a longer `context`, or leave such pairs out",),
