@@ -31,6 +31,7 @@ VERBS = {
     "status": "How is it going?",
     "resume": "Go on.",
     "report": "Tell the story.",
+    "verify": "Is it what it says?",
     "clean": "What can go?",
     "export": "Hand it to others.",
     "completion": "Complete in the shell.",

@@ -325,3 +325,42 @@ def test_a_plan_that_was_edited_is_not_run(done: Path, tmp_path: Path):
     found = go(tmp_path, "run", "p.json")
     assert found.returncode == 2
     assert "p.json was edited: `last` no longer has its address" in found.stderr
+
+
+# ---- what a run says of itself ------------------------------------------------------------------
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_run_is_verified_to_the_byte(tmp_path: Path, done: Path):
+    folder = shutil.copytree(done, tmp_path / "copy")
+    found = go(folder, "verify")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.endswith("all as written\n")
+    flipped(folder / "runs/tiny/full/release/base/model.safetensors")
+    plan = json.loads((folder / "runs/tiny/full/plan.json").read_text())
+    print_ = next(step["fingerprint"] for step in plan["steps"] if step["address"] == "grown")
+    flipped(folder / "runs/artifacts" / print_ / "model.safetensors")
+    step = next(step for step in plan["steps"] if step["address"] == "newborn")
+    step["work"]["std"] = 0.5
+    (folder / "runs/tiny/full/plan.json").write_text(json.dumps(plan))
+    found = go(folder, "verify", "--format", "json")
+    assert found.returncode == 5
+    faults = {
+        (one["address"], one["what"]): one["faults"] for one in json.loads(found.stdout) if one["faults"]
+    }
+    assert faults["base", "release"][-1].endswith("release/base/model.safetensors is not what was released")
+    assert faults["grown", "artifact"][-1].endswith("model.safetensors is not what was written")
+    assert faults["newborn", "artifact"][0].startswith("the plan gives it the address")
+    assert go(folder, "verify").stdout.startswith("✗ newborn  ")
+
+
+def test_a_run_is_told_on_one_page(done: Path):
+    found = go(done, "report", "--format", "markdown")
+    assert found.returncode == 0, found.stderr
+    assert "| ✓ | `grown` | train | 60 steps, " in found.stdout
+    assert "| `reads` | perplexity |" in found.stdout
