@@ -32,6 +32,7 @@ VERBS = {
     "resume": "Go on.",
     "report": "Tell the story.",
     "verify": "Is it what it says?",
+    "doctor": "What is here?",
     "clean": "What can go?",
     "export": "Hand it to others.",
     "completion": "Complete in the shell.",
