@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ...compiler.plan import model
 from ..errors import Refusal
 from ..parts.curate.filter import EXTRAS, LEARNERS, READY
+from ..parts.data.kinds import kind_of
 from ..parts.huggingface import written
 from .editions import EDITIONS
 
@@ -22,6 +23,8 @@ def lacking(step: model.Step) -> Iterator[str]:
             yield "a corpus without a source"
         case model.CurateWork(filters=filters):
             yield from (f"`{one.kind}` of a curation" for one in filters if one.kind not in READY)
+            if any(one.kind == "safety" and not one.settings["words"] for one in filters):
+                yield "`safety` without a list of `words`"
         case model.PromptsWork(source=None):
             yield "prompts without a source"
         case model.PromptsWork(source=model.Builtin(name=("prose" | "code" | "preferences") as name)):
@@ -79,7 +82,12 @@ def extras_of(step: model.Step) -> Iterator[tuple[str, str, str]]:
     if isinstance(step.work, model.ClassifierWork):
         kind = step.work.model.kind
         yield f"`{kind}`", *LEARNERS[kind]
+    source = getattr(step.work, "source", None)
+    if isinstance(source, model.Files) and any(kind_of(file) == "pages" for file in source.files):
+        yield "a WARC file", "fastwarc", "web"
     if isinstance(step.work, model.CurateWork):
+        phones = any(one.settings.get("phones", "keep") != "keep" for one in step.work.filters)
+        yield from [("`phones`", "phonenumbers", "phones")] if phones else ()
         yield from ((f"`{one.kind}`", *EXTRAS[one.kind]) for one in step.work.filters if one.kind in EXTRAS)
 
 

@@ -122,12 +122,19 @@ def sound_records(step: Step, source: Files, room: Room, bad: list[Bad]) -> Iter
                 if isinstance(found, Record):
                     yield found
                     continue
-                bad.append(found)
-                room.say("left_out", file=found.file, line=found.line, why=found.why)
+                _put_aside(found, bad, room)
                 if len(bad) > source.max_bad:
                     raise _corrupt(step.address, source, found)
         except Unreadable as error:
-            raise StageError("RUN143", "file-refused", str(error), step=step.address) from error
+            lost = Bad(error.file, error.after + 1, f"{error.why}; what follows is lost")
+            _put_aside(lost, bad, room)
+            if len(bad) > source.max_bad:
+                raise StageError("RUN143", "file-refused", str(error), step=step.address) from error
+
+
+def _put_aside(found: Bad, bad: list[Bad], room: Room) -> None:
+    bad.append(found)
+    room.say("left_out", file=found.file, line=found.line, why=found.why)
 
 
 def _corrupt(address: str, source: Files, found: Bad) -> StageError:

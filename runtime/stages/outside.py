@@ -14,6 +14,7 @@ from ...compiler.plan import files
 from ...compiler.plan.model import (
     Bench,
     CorpusWork,
+    CurateWork,
     EvalWork,
     File,
     Files,
@@ -50,6 +51,10 @@ def unlike(step: Step, root: Path) -> Unlike | None:
             return _file(step.address, file, root)
         case LoadWork(folder=folder):
             return _file(step.address, folder, root)
+        case CurateWork(filters=filters, benches=benches):
+            lists = (one.settings.get("words") for one in filters if one.kind == "safety")
+            read = (*benches.values(), *(File.model_validate(one) for one in lists if isinstance(one, dict)))
+            return next((found for one in read if (found := _file(step.address, one, root))), None)
         case EvalWork(benches=benches):
             return unasked(step.address, benches.values(), root)
         case _:

@@ -1,5 +1,6 @@
 """Corpora of one's own, from the files to the artifact: what is kept, what is left out, what is refused."""
 
+import gzip
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -132,12 +133,20 @@ def test_as_many_bad_records_as_the_spec_allows_are_left_out_and_listed(tmp_path
         corpus.run(step(tmp_path, max_bad=1), {}, desk(tmp_path, "again"))
 
 
-def test_a_damaged_file_is_refused_whatever_may_be_bad(tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused_and_the_others_are_kept_where_some_may_be_bad(tmp_path: Path) -> None:
     fill(tmp_path)
-    (tmp_path / "data" / "y.jsonl.gz").write_bytes(b"\x1f\x8b\x08")
+    whole = gzip.compress("".join(f'{{"text": "packed number {at * at}"}}\n' for at in range(999)).encode())
+    (tmp_path / "data" / "y.jsonl.gz").write_bytes(whole[:-400])
     with pytest.raises(StageError) as refused:
-        corpus.run(step(tmp_path, max_bad=100), {}, desk(tmp_path))
+        corpus.run(step(tmp_path), {}, desk(tmp_path))
     assert refused.value.code == "RUN143"
+    room = desk(tmp_path, "again")
+    facts = corpus.run(step(tmp_path, max_bad=1), {}, room)
+    (bad,) = (json.loads(line) for line in (room.folder / "bad.jsonl").read_text().splitlines())
+    assert bad["file"] == "data/y.jsonl.gz"
+    assert bad["why"].startswith("is damaged")
+    assert bad["why"].endswith("what follows is lost")
+    assert facts["train"]["documents"] + facts["heldout"]["documents"] == 40 + bad["line"] - 1
 
 
 def test_reading_stops_when_asked_to(tmp_path: Path) -> None:
@@ -202,7 +211,7 @@ def test_what_was_read_already_may_go(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("a.warc.gz", "is of a kind that is not read here: .warc"),
+        ("a.tar.gz", "is of a kind that is not read here: .tar"),
         ("a.txt", "leads out of the working folder"),
     ],
 )

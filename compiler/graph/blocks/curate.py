@@ -1,8 +1,9 @@
 """`curate`: raw text becomes text to learn from."""
 
 from fractions import Fraction
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from ...units import Quantity
 from ..field import field
 from ..schema import TEXTS, Block, Holds, Schema
 from ..values import Interval, Ref
@@ -37,42 +38,101 @@ class Language(Schema):
     )
 
 
+def _from_to(low: int, high: int) -> Interval:
+    return Interval(Quantity(Fraction(low)), Quantity(Fraction(high)))
+
+
+def _share(percent: int, description: str) -> Any:
+    return field(Fraction(percent, 100), description=description, ge=0, le=1)
+
+
+Ratio = Annotated[Fraction, Holds(kind="ratio")]
+Count = Annotated[int, Holds(kind="count")]
+Between = Annotated[int | Interval, Holds(kind="count", ranges=True)]
+Ratios = Annotated[tuple[Fraction, ...], Holds(kind="ratio", many=True)]
+
+
 class Heuristics(Schema):
-    """Published rules of thumb; a threshold set here replaces theirs."""
+    """Published rules of thumb, in the order of `rules`; a threshold set here replaces theirs."""
 
     rules: Annotated[tuple[str, ...], Holds(words=("gopher", "c4", "fineweb", "llama3"), many=True)] = field(
-        ("gopher", "c4", "fineweb"), description="Which sets of rules."
+        ("gopher", "fineweb", "c4"), description="Which sets of rules, in the order in which they are asked."
     )
-    words: Annotated[Interval | None, Holds(kind="count", ranges=True)] = field(
-        None, description="Words in a document. Default: Gopher's."
+    language: Annotated[str, Holds(text=True)] = field(
+        "en",
+        description="The language that the numbers are for. Documents that `language` found to be in another "
+        "pass unjudged, and are counted.",
     )
-    mean_word: Annotated[Interval | None, Holds(kind="count", ranges=True)] = field(
-        None, description="Mean length of a word. Default: Gopher's."
+    words: Between = field(
+        factory=lambda: _from_to(50, 100_000),
+        description="Gopher: words in a document; one number is the least.",
     )
-    symbols: Annotated[Fraction | None, Holds(kind="ratio")] = field(
-        None, description="Most symbols per word. Default: Gopher's.", ge=0
+    mean_word: Between = field(
+        factory=lambda: _from_to(3, 10), description="Gopher: mean length of a word; one number is the least."
     )
-    lines_end_with_punctuation: Annotated[Fraction | None, Holds(kind="ratio")] = field(
-        None, description="Least share of such lines. Default: FineWeb's.", ge=0, le=1
+    symbols: Ratio = field(
+        Fraction(1, 10), description="Gopher: most `#`, and most ellipses, for each word.", ge=0
     )
-    repeated_lines: Annotated[Fraction | None, Holds(kind="ratio")] = field(
-        None, description="Most characters in repeated lines. Default: FineWeb's.", ge=0, le=1
+    bullets: Ratio = _share(90, "Gopher: most lines that begin with a bullet.")
+    ellipses: Ratio = _share(30, "Gopher: most lines that end in an ellipsis.")
+    letters: Ratio = _share(80, "Gopher: least share of words with a letter.")
+    stop_words: Count = field(
+        2,
+        description="Gopher: least number of different words out of the, be, to, of, and, that, have, with.",
+        ge=0,
+    )
+    duplicate_lines: Ratio = _share(30, "Gopher: most lines that an earlier line equals.")
+    duplicate_paragraphs: Ratio = _share(30, "Gopher: most paragraphs that an earlier one equals.")
+    duplicate_line_characters: Ratio = _share(20, "Gopher: most characters in such lines.")
+    duplicate_paragraph_characters: Ratio = _share(20, "Gopher: most characters in such paragraphs.")
+    top_grams: Ratios = field(
+        (Fraction(20, 100), Fraction(18, 100), Fraction(16, 100)),
+        description="Gopher: most characters in the most frequent run of 2, 3 and 4 words.",
+        least=3,
+        most=3,
+    )
+    repeated_grams: Ratios = field(
+        tuple(Fraction(percent, 100) for percent in (15, 14, 13, 12, 11, 10)),
+        description="Gopher: most characters in runs of 5, 6 … 10 words that were there before.",
+        least=6,
+        most=6,
+    )
+    sentences: Count = field(5, description="C4: least number of sentences.", ge=0)
+    line_words: Count = field(3, description="C4: least number of words in a line.", ge=0)
+    longest_word: Count = field(1000, description="C4: most characters of a word in a line.", ge=1)
+    lines_end_with_punctuation: Ratio = _share(12, "FineWeb: least share of such lines.")
+    short_lines: Ratio = _share(67, "FineWeb: most lines of `short_line` characters at most.")
+    short_line: Count = field(30, description="FineWeb: characters of a short line.", ge=0)
+    repeated_lines: Ratio = _share(1, "FineWeb: most characters in lines that an earlier line equals.")
+    line_breaks: Ratio = field(Fraction(3, 10), description="FineWeb: most line breaks for each word.", ge=0)
+    line_repetition: Ratio = _share(
+        50,
+        "Llama 3: a line of at least 20 words is left out where more of its characters stand in runs of three words "
+        "that were there before. The report gives no number.",
     )
     token_divergence: Annotated[Fraction | None, Holds(kind="rate")] = field(
         None,
-        description="Most divergence of a document's tokens from the corpus's (Llama 3). Default: off.",
+        description="Llama 3: most divergence of a document's words from the corpus's, in nats. The report gives no "
+        "number. Default: off.",
         gt=0,
     )
 
 
 class Pii(Schema):
-    """Personal data."""
+    """Personal data, and secrets: replaced by what is nobody's, or the document is dropped."""
 
     emails: Annotated[str, Holds(words=("replace", "drop", "keep"))] = field(
         "replace", description="What becomes of e-mail addresses, or of documents with them."
     )
     addresses: Annotated[str, Holds(words=("replace", "drop", "keep"))] = field(
-        "replace", description="The same for IP addresses."
+        "replace", description="The same for IP addresses that can be reached from anywhere."
+    )
+    keys: Annotated[str, Holds(words=("replace", "drop", "keep"))] = field(
+        "replace",
+        description="The same for private keys, and long random values called key, token or password.",
+    )
+    phones: Annotated[str, Holds(words=("replace", "drop", "keep"))] = field(
+        "keep", description="The same for telephone numbers with a country code (an optional extra)."
     )
 
 

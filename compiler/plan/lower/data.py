@@ -10,7 +10,7 @@ from ...graph.blocks import calls
 from ...graph.blocks.bench import Bench
 from ...graph.blocks.classifier import Classifier
 from ...graph.blocks.corpus import Corpus
-from ...graph.blocks.curate import Curate, Decontaminate, Quality
+from ...graph.blocks.curate import Curate, Decontaminate, Quality, Safety
 from ...graph.blocks.label import Label
 from ...graph.blocks.preferences import Preferences
 from ...graph.blocks.prompts import Prompts
@@ -224,7 +224,10 @@ def _curate(drafts: Drafts, block: Curate) -> None:
 
 
 def _settings(schema: Schema) -> dict[str, Any]:
-    return {name: _plain(schema.value(name)) for name in type(schema).fields()}
+    found = {name: _plain(schema.value(name)) for name in type(schema).fields()}
+    if isinstance(schema, Safety) and schema.words:
+        found["words"] = files.file(schema.words).model_dump()
+    return found
 
 
 def _plain(value: Any) -> Any:

