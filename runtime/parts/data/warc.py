@@ -139,7 +139,7 @@ def _to_the_next(stream: _Ahead) -> None:
 
 
 def _page(raw: bytes, most: int) -> Page | None:
-    from fastwarc.warc import ArchiveIterator
+    from fastwarc.warc import ArchiveIterator  # pyright: ignore[reportMissingModuleSource]
 
     record = next(iter(ArchiveIterator(io.BytesIO(raw), auto_decode="all", stream_detect=False)), None)
     if record is None:
