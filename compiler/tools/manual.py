@@ -14,6 +14,7 @@ from ..graph.blocks import KINDS
 from ..graph.blocks.calls import CALLS
 from ..graph.field import Field
 from ..graph.schema import Block, Holds, Schema
+from ..graph.values import Interval
 from ..units import Quantity, show
 
 _ONE = """\
@@ -135,6 +136,8 @@ def _shown(value: Any) -> str:
     match value:
         case bool():
             return f"`{str(value).lower()}`"
+        case Interval(low=low, high=high):
+            return f"`{show(low)}..{show(high)}`"
         case Quantity():
             return f"`{show(value)}`"
         case Fraction():

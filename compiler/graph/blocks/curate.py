@@ -64,11 +64,11 @@ class Heuristics(Schema):
         "pass unjudged, and are counted.",
     )
     words: Between = field(
-        factory=lambda: _from_to(50, 100_000),
+        _from_to(50, 100_000),
         description="Gopher: words in a document; one number is the least.",
     )
     mean_word: Between = field(
-        factory=lambda: _from_to(3, 10), description="Gopher: mean length of a word; one number is the least."
+        _from_to(3, 10), description="Gopher: mean length of a word; one number is the least."
     )
     symbols: Ratio = field(
         Fraction(1, 10), description="Gopher: most `#`, and most ellipses, for each word.", ge=0
