@@ -82,18 +82,27 @@ def decode(
     scale: float | None = None,
     window: int | None = None,
     cap: float | None = None,
+    bias: Tensor | None = None,
 ) -> Tensor:
-    """One new position per row, the last of the keys, against all that it sees: what generation asks for."""
+    """One new position per row, the last of the keys, against all that it sees: what generation asks for.
+
+    `bias` [B, 1, 1, T] is added to the scores: -inf hides a key of a row that is shorter than others, and where rows
+    differ in length it says a window too.
+    """
     _check(q_BH1K, k_BGTK, v_BGTK, scale, window, cap)
     if q_BH1K.shape[2] != 1:
         raise ValueError(f"decoding takes one position at a time, not {q_BH1K.shape[2]}")
+    if bias is not None and (window is not None or bias.shape != (q_BH1K.shape[0], 1, 1, k_BGTK.shape[2])):
+        raise ValueError(f"a bias of {tuple(bias.shape)} does not fit the keys, or comes beside a window")
     if window is not None:
         k_BGTK, v_BGTK = k_BGTK[:, :, -window:], v_BGTK[:, :, -window:]
     if cap is not None:
         scores_BH1T = reference.scores(q_BH1K, k_BGTK, scale, cap)
+        scores_BH1T = scores_BH1T if bias is None else scores_BH1T + bias
         return scores_BH1T.softmax(-1) @ reference.shared(v_BGTK, q_BH1K)
-    gqa = q_BH1K.shape[1] != k_BGTK.shape[1]
-    return scaled_dot_product_attention(q_BH1K, k_BGTK, v_BGTK, scale=scale, enable_gqa=gqa)
+    # The heads that share keys stand where positions do, so that no key is copied for each of them.
+    q_BGHK = q_BH1K.view(len(q_BH1K), k_BGTK.shape[1], -1, q_BH1K.shape[3])
+    return scaled_dot_product_attention(q_BGHK, k_BGTK, v_BGTK, attn_mask=bias, scale=scale).reshape(q_BH1K.shape)
 
 
 def _bounding(window: int | None, q_BHTK: Tensor) -> int | None:

@@ -20,9 +20,9 @@ EDITIONS = {
     "upcycle": 1,
     "merge": 1,
     "targets": 1,
-    "distill": 1,
+    "distill": 2,
     "reward": 1,
     "dpo": 1,
-    "eval": 3,
+    "eval": 4,
     "release": 2,
 }

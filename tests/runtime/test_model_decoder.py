@@ -8,7 +8,7 @@ from torch.nn.functional import softmax
 from lehr.compiler.graph.counts import params
 from lehr.compiler.plan.cost.flops import shape
 from lehr.compiler.plan.model import Arch
-from lehr.runtime.parts.model.attention import Cache
+from lehr.runtime.parts.model.cache import Cache
 from lehr.runtime.parts.model.decoder import Decoder
 from lehr.runtime.parts.model.initial import initialise
 from lehr.runtime.parts.model.rope import rotation
@@ -111,9 +111,10 @@ def test_a_position_knows_nothing_of_what_comes_later() -> None:
 def test_going_on_from_a_cache_gives_what_reading_it_all_gives() -> None:
     model = decoder()
     whole = model(TOKENS, torch.zeros_like(TOKENS), 100.0)
-    caches = [Cache() for _ in range(ARCH.layers)]
-    steps = [model.extend(TOKENS[:, :5], 0, caches, 100.0)]
-    steps += [model.extend(TOKENS[:, at : at + 1], at, caches, 100.0) for at in range(5, 8)]
+    cache, sizes = Cache(ARCH, 2, 8, model.device), torch.tensor([5, 5])
+    logits, fresh = model.begin(TOKENS[:, :5], sizes, 100.0)
+    cache.begin(fresh, sizes, torch.tensor([0, 1]))
+    steps = [logits, *(model.extend(TOKENS[:, at], cache, 100.0) for at in range(5, 8))]
     torch.testing.assert_close(torch.stack(steps, 1), whole[:, 4:], rtol=0, atol=2e-5)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from lehr.compiler.plan.model import Arch
 from lehr.runtime.parts.model.decoder import Decoder
-from lehr.runtime.parts.model.generate import generate
+from lehr.runtime.parts.model.generate import Ask, How, chosen, generate, replies
 from lehr.runtime.parts.model.initial import initialise
 
 ARCH = Arch(
@@ -82,3 +82,70 @@ def test_tokens_are_drawn_as_often_as_they_are_likely(model: Decoder) -> None:
     expected = (logits / 2).softmax(-1)
     shares = torch.tensor([drawn[token] / 2000 for token in range(ARCH.vocab)])
     torch.testing.assert_close(shares, expected.detach(), rtol=0, atol=0.04)
+
+
+# ---- rows of unlike length ------------------------------------------------------------------------
+
+
+UNLIKE = [[1, 2, 3], [4], [5, 6, 7, 8, 9, 10, 11, 1, 2], [8, 9], [3], [2, 2, 2, 2, 2]]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 64])
+def test_greedy_text_is_the_same_however_many_run_together(model: Decoder, rows: int) -> None:
+    stop = frozenset({likeliest(model, UNLIKE[0], 3)[-1]})
+    asks = [Ask(prompt) for prompt in UNLIKE]
+    found = replies(model, asks, How(9, stop, temperature=0.0, rope=ARCH.rope, rows=rows))
+    assert found[0].ended
+    for prompt, reply in zip(UNLIKE, found, strict=True):
+        whole = likeliest(model, prompt, 9)
+        ends = next((at for at, token in enumerate(whole) if token in stop), None)
+        assert reply.ids == whole[:ends]
+        assert reply.ended is (ends is not None)
+        assert reply.whole == (whole if ends is None else whole[: ends + 1])
+
+
+def test_answers_draw_by_their_own_seeds_whoever_leaves_and_comes(model: Decoder) -> None:
+    asks = [Ask(prompt, seed) for prompt in UNLIKE for seed in range(4)]
+    how = How(9, frozenset({3, 4}), rope=ARCH.rope, rows=5)
+    together = replies(model, asks, how)
+    assert [replies(model, [ask], how)[0] for ask in asks] == together
+    assert replies(model, asks[::-1], how)[::-1] == together
+    assert len({tuple(reply.ids) for reply in together[:4]}) > 1
+    assert {reply.ended for reply in together} == {True, False}
+
+
+def test_memory_that_was_used_before_is_not_seen(model: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoilt(self: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.full(shape, torch.nan)
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", spoilt)
+    assert said(model, UNLIKE) == [likeliest(model, prompt, 9) for prompt in UNLIKE]
+
+
+def test_a_window_and_a_cap_hold_in_rows_of_unlike_length() -> None:
+    arch = ARCH.model_copy(update={"window": (3, "full"), "attention_cap": 5.0})
+    for shape in (arch, ARCH.model_copy(update={"window": (3, "full")})):
+        made = Decoder(shape)
+        initialise(made, 0.7, 3)
+        found = replies(made, [Ask(prompt) for prompt in UNLIKE], How(9, temperature=0.0, rope=ARCH.rope))
+        assert [reply.ids for reply in found] == [likeliest(made, prompt, 9) for prompt in UNLIKE]
+
+
+def test_a_nucleus_holds_the_fewest_tokens_that_are_that_likely() -> None:
+    logits = torch.tensor([[0.1, 0.5, 0.15, 0.25]]).log().expand(1000, -1)
+    drawn = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+    for top_p, kept in (
+        (0.49, {1: 1}),
+        (0.51, {1: 2 / 3, 3: 1 / 3}),
+        (0.89, {1: 5 / 9, 3: 5 / 18, 2: 1 / 6}),
+        (1.0, {0: 0.1, 1: 0.5, 2: 0.15, 3: 0.25}),
+    ):
+        found = Counter(chosen(logits, 1.0, top_p, drawn).tolist())
+        assert {token: count / 1000 for token, count in found.items()} == pytest.approx(kept, abs=2e-3)
+
+
+def test_a_reason_of_its_own_ends_an_answer_with_its_last_id(model: Decoder) -> None:
+    how = How(9, temperature=0.0, rope=ARCH.rope, ends=lambda ids: len(ids) == 4)
+    assert [reply.ids for reply in replies(model, [Ask(one) for one in PROMPTS], how)] == [
+        likeliest(model, prompt, 4) for prompt in PROMPTS
+    ]

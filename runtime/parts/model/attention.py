@@ -5,32 +5,13 @@ B rows, T positions, D width, H query heads, G key-value heads, K channels of a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
 from torch import Tensor, nn
 
 from ....compiler.plan.model import Arch
 from ....kernels.attention.op import Packing, attention, decode
+from .cache import Kept
 from .norm import RMSNorm
 from .rope import Rotation
-
-
-@dataclass
-class Cache:
-    """Keys and values of the positions that are yet to be looked at; generation appends to it."""
-
-    k_BGTK: Tensor | None = None
-    v_BGTK: Tensor | None = None
-
-    def grow(self, k_BGTK: Tensor, v_BGTK: Tensor, window: int | None) -> tuple[Tensor, Tensor]:
-        """All keys and values so far; of them a window's last are kept."""
-        if self.k_BGTK is not None and self.v_BGTK is not None:
-            k_BGTK = torch.cat((self.k_BGTK, k_BGTK), 2)
-            v_BGTK = torch.cat((self.v_BGTK, v_BGTK), 2)
-        kept = slice(None) if window is None else slice(-window, None)
-        self.k_BGTK, self.v_BGTK = k_BGTK[:, :, kept], v_BGTK[:, :, kept]
-        return k_BGTK, v_BGTK
 
 
 class SelfAttention(nn.Module):
@@ -55,20 +36,21 @@ class SelfAttention(nn.Module):
             )
 
     def forward(
-        self, x_BTD: Tensor, rotation: Rotation, packing: Packing | None, cache: Cache | None
+        self, x_BTD: Tensor, rotation: Rotation, packing: Packing | None, cache: Kept | None
     ) -> Tensor:
         """With a packing, every position at once; without one, a single position after those in `cache`."""
+        bias = None
         q_BHTK = rotation.turn(self._heads(self.q_proj(x_BTD), self.q_norm))
         k_BGTK = rotation.turn(self._heads(self.k_proj(x_BTD), self.k_norm))
         v_BGTK = self._heads(self.v_proj(x_BTD), None)
         if cache is not None:
-            k_BGTK, v_BGTK = cache.grow(k_BGTK, v_BGTK, self.window)
+            k_BGTK, v_BGTK, bias = cache.grow(k_BGTK, v_BGTK, self.window)
         if packing:
             o_BHTK = attention(
                 q_BHTK, k_BGTK, v_BGTK, packing, scale=self.scale, window=self.window, cap=self.cap
             )
         else:
-            o_BHTK = decode(q_BHTK, k_BGTK, v_BGTK, scale=self.scale, window=self.window, cap=self.cap)
+            o_BHTK = decode(q_BHTK, k_BGTK, v_BGTK, scale=self.scale, cap=self.cap, bias=bias)
         return self.o_proj(o_BHTK.transpose(1, 2).flatten(2))
 
     def _heads(self, projected_BTX: Tensor, norm: RMSNorm | None) -> Tensor:

@@ -6,13 +6,16 @@ names that Hugging Face gives them.  B rows, T positions, D width, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ....compiler.plan.model import Arch
 from ....kernels.attention.op import Packing
-from .attention import Cache, SelfAttention
+from .attention import SelfAttention
+from .cache import Cache, Fresh, Kept
 from .experts import Balance, Load, SparseFeedForward
 from .ffn import FeedForward
 from .norm import RMSNorm
@@ -38,7 +41,7 @@ class Layer(nn.Module):
             self.mlp = FeedForward(arch.width, arch.ffn, arch.activation)
 
     def forward(
-        self, x_BTD: Tensor, turn: Rotation, packing: Packing | None, cache: Cache | None
+        self, x_BTD: Tensor, turn: Rotation, packing: Packing | None, cache: Kept | None
     ) -> tuple[Tensor, Load | None]:
         """The stream after this layer, and how its experts were used where it has some."""
         y_BTD = self.self_attn(self.input_layernorm(x_BTD), turn, packing, cache)
@@ -121,16 +124,25 @@ class Decoder(nn.Module):
             return logits
         return cap * torch.tanh(logits.to(torch.promote_types(logits.dtype, torch.float32)) / cap)
 
-    def extend(self, tokens_BT: Tensor, start: int, caches: list[Cache], rope: float | None) -> Tensor:
-        """Logits [B, V] after positions `start` … of one document per row, whose earlier ones are in `caches`.
+    def begin(self, tokens_BT: Tensor, sizes_B: Tensor, rope: float | None) -> tuple[Tensor, list[Fresh]]:
+        """Logits [B, V] behind rows of one document each, and what every layer keeps of them.
 
-        From an empty cache any number of positions, after that one at a time.
+        A row's own tokens are its first `sizes_B`; what fills it up comes after them and is seen by none.
         """
-        tokens_BT = tokens_BT.to(self.device)
-        turn = self._rotation(_room(start + tokens_BT.shape[1]), rope)
-        part = turn.part(start, start + tokens_BT.shape[1])
-        hidden_BTD = self._through(tokens_BT, part, None if start else Packing(None), caches, None)
-        return self.logits(hidden_BTD[:, -1])
+        tokens_BT, sizes_B = tokens_BT.to(self.device), sizes_B.to(self.device)
+        turn = self._rotation(_room(tokens_BT.shape[1]), rope).part(0, tokens_BT.shape[1])
+        fresh = [Fresh() for _ in self.model.layers]
+        hidden_BTD = self._through(tokens_BT, turn, Packing(None), fresh, None)
+        rows_B = torch.arange(len(sizes_B), device=self.device)
+        return self.logits(hidden_BTD[rows_B, sizes_B - 1]), fresh
+
+    def extend(self, tokens_B: Tensor, cache: Cache, rope: float | None) -> Tensor:
+        """Logits [B, V] behind one more token of each row in use, which `cache` takes in."""
+        layers = cache.layers()
+        turn = self._rotation(_room(cache.longest), rope).at(cache.sizes_B[: cache.used])
+        hidden_B1D = self._through(tokens_B[:, None].to(self.device), turn, None, layers, None)
+        cache.added()
+        return self.logits(hidden_B1D[:, 0])
 
     def _rotation(self, positions: int, rope: float | None) -> Rotation:
         stretch = self.arch.rope_scaling  # a frozen model, which has a hash
@@ -142,7 +154,7 @@ class Decoder(nn.Module):
         tokens_BT: Tensor,
         turn: Rotation,
         packing: Packing | None,
-        caches: list[Cache] | None,
+        caches: Sequence[Kept] | None,
         balance: Balance | None,
     ) -> Tensor:
         x_BTD = self._embedded(tokens_BT)

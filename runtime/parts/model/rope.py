@@ -32,6 +32,10 @@ class Rotation:
     def part(self, start: int, end: int) -> Rotation:
         return Rotation(self.cos_TK[start:end], self.sin_TK[start:end])
 
+    def at(self, positions_B: Tensor) -> Rotation:
+        """Of one position of each row: [B, 1, 1, K]."""
+        return Rotation(self.cos_TK[positions_B][:, None, None], self.sin_TK[positions_B][:, None, None])
+
 
 class _Turn(torch.autograd.Function):
     """A turn whose gradient is turned back: autograd alone would take twice as many passes over memory."""
