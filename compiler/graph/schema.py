@@ -22,7 +22,7 @@ MODELS = ("init", "load", *TRAINED, "upcycle", "merge")
 """Block kinds whose main output is a model."""
 TEXTS = ("corpus", "curate", "synthesize")
 """Block kinds whose main output is text."""
-CHECKERS = ("exact_answer", "contains", "well_formed", "shorter")
+CHECKERS = ("exact_answer", "contains", "well_formed", "shorter", "unit_tests")
 """Words for checks of an answer that need no model."""
 
 

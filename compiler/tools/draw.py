@@ -242,7 +242,7 @@ def _host(block: Block) -> str:
     """The model, or the data, that a block makes something of."""
     match block:
         case Sample():
-            found = ref_of(block.origin[0])
+            found = ref_of(block.models[0]) if block.models else None
         case Label():
             found = block.of.of if isinstance(block.of, Portion) else block.of
         case Synthesize():

@@ -104,7 +104,9 @@ class Alignment(Models):
         return block
 
     def sampled(self, model: str, judge: str, keep: str, prompts: str = "") -> Block:
-        fields = {"from": model, "prompts": prompts or self.asks}
+        served = 'endpoint("http://127.0.0.1:8000/v1", model: "big")'
+        origin = self.one(model, model, f"[{model}, {served}]")
+        fields = {"from": origin, "prompts": prompts or self.asks}
         fields["per_prompt"] = self.one("8", "4", "10..30")
         if judge:
             fields["judge"] = judge
@@ -114,6 +116,7 @@ class Alignment(Models):
                 "temperature": "0.8",
                 "top_p": "95%",
                 "max_new": "128 tokens",
+                "stop": '["\\n\\n", "Q:"]',
                 "template": self.chat() if self.template else '""',
                 "rng": self.seed,
             },
@@ -127,7 +130,7 @@ class Alignment(Models):
         """A reward model, a word, or a program."""
         kind = self.one("reward", "reward", "word", "command")
         if kind == "word":
-            return self.one("shorter", "well_formed", "exact_answer", "contains")
+            return self.one("shorter", "well_formed", "exact_answer", "contains", "unit_tests")
         if kind == "command":
             return 'command("grade.py")'
         block = self.judge(model)

@@ -66,7 +66,7 @@ RESULT: dict[str, dict[str, str]] = {
     "reward": COUNTED | {"data": "preferences.latest(1)", "loss": "soft_label", "margin": "true",
                          "levels": "[90%, 80%]", "grading": "single_sided(0.1)", "template": "template"},
     "sample": {"from": "train", "prompts": "prompts.part(1, of: 2)", "per_prompt": "8", "judge": "shorter",
-               "keep": "best(2)", "temperature": "0.5", "top_p": "90%", "max_new": "64 tokens",
+               "keep": "best(2)", "temperature": "0.5", "top_p": "90%", "max_new": "64 tokens", "stop": '["Q:"]',
                "template": "template", "rng": "9"},
     "label": {"of": "sample", "by": 'people("queue")', "question": '"Which is kinder?"'},
     "dpo": COUNTED | {"reference": "train", "data": "preferences", "loss": "ipo", "beta": "0.2", "length": "mean",

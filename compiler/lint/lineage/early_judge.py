@@ -47,7 +47,7 @@ def early_judge(block: Block, spec: Spec) -> Findings:
         return
     judge = spec.get(block.judge, Reward) if isinstance(block.judge, Ref) else None
     start = ref_of(judge.origin) if judge else None
-    policies = block.origin if isinstance(block, Sample) else (block.origin,)
+    policies = block.models if isinstance(block, Sample) else (block.origin,)
     later = next((found for one in policies if start and (found := _between(one, start, spec))), None)
     if judge is None or start is None or later is None:
         return

@@ -58,7 +58,7 @@ def _context(block: Block, model: Model, spec: Spec) -> int | None:
 def _answers(block: Block) -> list[tuple[Schema, int, list[Model]]]:
     match block:
         case Sample():
-            return [(block, block.max_new, list(block.origin))]
+            return [(block, block.max_new, list(block.models))]
         case Rl():
             return [(block, block.max_new, [block.origin])]
         case Distill(data=OnPolicy() as data):

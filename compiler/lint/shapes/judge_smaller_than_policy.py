@@ -46,7 +46,7 @@ def judge_smaller_than_policy(block: Block, spec: Spec) -> Findings:
         return
     judge = spec.get(block.judge, Reward) if isinstance(block.judge, Ref) else None
     size = spec.shape(judge.origin) if judge else None
-    policies = block.origin if isinstance(block, Sample) else (block.origin,)
+    policies = block.models if isinstance(block, Sample) else (block.origin,)
     shapes = [found for found in map(spec.shape, policies) if found]
     largest = max(map(params, shapes), default=0)
     if judge is None or size is None or params(size) >= largest:

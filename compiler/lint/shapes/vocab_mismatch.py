@@ -92,7 +92,7 @@ def _pairs(block: Block, spec: Spec) -> list[tuple[Model, Model, str, str]]:
         case Rl(origin=origin):
             roles = (("reference", block.reference), ("judge", _judge(block.judge, spec)))
             return [(origin, other, role, role) for role, other in roles if isinstance(other, Ref | Pick)]
-        case Sample(origin=(first, *_)):
+        case Sample(models=(first, *_)):
             other = _judge(block.judge, spec)
             return [(first, other, "judge", "judge")] if other else []
         case Merge(of=(first, *others), base=base):

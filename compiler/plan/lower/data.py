@@ -14,6 +14,7 @@ from ...graph.blocks.curate import Curate, Decontaminate, Quality, Safety
 from ...graph.blocks.label import Label
 from ...graph.blocks.preferences import Preferences
 from ...graph.blocks.prompts import Prompts
+from ...graph.blocks.reward import Reward
 from ...graph.blocks.sample import Sample
 from ...graph.blocks.synthesize import Synthesize
 from ...graph.blocks.template import Template
@@ -137,12 +138,18 @@ def tokens(drafts: Drafts, text: Ref, of: Ref | Pick) -> str:
 # ---- models that are asked -----------------------------------------------------------
 
 
-def one_model(drafts: Drafts, of: Ref | Pick) -> str:
-    """The step that makes a model; the best of several is a step of its own."""
+def one_model(drafts: Drafts, of: Ref | Pick, prompts: str | None = None) -> str:
+    """The step that makes a model; the best of several is a step of its own, which asks them `prompts`.
+
+    Where there are none, a reward model is asked about those of the preferences that it learnt from.
+    """
     if isinstance(of, Ref):
         return of.address
-    judged, inputs = judge(of.by)
-    inputs = {**{f"model:{place}": one_model(drafts, one) for place, one in enumerate(of.of)}, **inputs}
+    judged, inputs = judge(drafts, of.by)
+    asked = prompts or _learnt_from(drafts, of.by)
+    inputs |= {"prompts": asked} if asked else {}
+    made = {f"model:{place}": one_model(drafts, one, prompts) for place, one in enumerate(of.of)}
+    inputs = {**made, **inputs, "tokenizer": tokenizer(drafts, of)}
     work = model.PickWork(count=of.count, judge=judged)
     by = inputs.get("judge", str(of.by))
     first, number = f"top({of.count}, {by})", 2
@@ -154,11 +161,18 @@ def one_model(drafts: Drafts, of: Ref | Pick) -> str:
     return drafts.add(address, block, work, inputs, after=last)
 
 
-def judge(by: Any) -> tuple[model.Judge, dict[str, str]]:
-    """Who judges, and the input that it takes."""
+def _learnt_from(drafts: Drafts, by: Ref | str) -> str | None:
+    """The data that a reward model learnt from."""
+    block = drafts.graph.blocks.get(by.address) if isinstance(by, Ref) else None
+    data = block.data.start if isinstance(block, Reward) else None
+    return dataset(drafts, data) if isinstance(data, Ref | Portion) else None
+
+
+def judge(drafts: Drafts, by: Any) -> tuple[model.Judge, dict[str, str]]:
+    """Who judges, and the inputs that it takes: a reward model, and how that reads."""
     match by:
         case Ref(address=address):
-            return model.Model(), {"judge": address}
+            return model.Model(), {"judge": address, "tokenizer:judge": tokenizer(drafts, by)}
         case calls.Command(program=program):
             return model.Command(program=files.file(program)), {}
         case _:
@@ -260,9 +274,11 @@ def _call(value: Schema) -> dict[str, Any]:
 def _sample(drafts: Drafts, block: Sample) -> None:
     drawn = block.per_prompt
     per = (int(drawn.low.value), int(drawn.high.value)) if isinstance(drawn, Interval) else (drawn, drawn)
-    judged, inputs = judge(block.judge) if block.judge is not None else (None, dict[str, str]())
+    judged, inputs = judge(drafts, block.judge) if block.judge is not None else (None, dict[str, str]())
     keep = block.keep
+    endpoints = {f"model:{at}": one for at, one in enumerate(block.origin) if isinstance(one, calls.Endpoint)}
     work = model.SampleWork(
+        endpoints={role: model.Endpoint(url=one.url, model=one.model) for role, one in endpoints.items()},
         per_prompt=per,
         judge=judged,
         keep=keep if isinstance(keep, str) else "best" if isinstance(keep, calls.Best) else "top",  # pyright: ignore[reportArgumentType]
@@ -271,17 +287,25 @@ def _sample(drafts: Drafts, block: Sample) -> None:
         temperature=float(block.temperature),
         top_p=float(block.top_p),
         max_new=block.max_new,
+        stop=block.stop,
         template=template(drafts, block.template),
         rng=drafts.rng(block.rng),
     )
-    asked = {f"model:{place}": one_model(drafts, one) for place, one in enumerate(block.origin)}
-    inputs = {**asked, "prompts": dataset(drafts, block.prompts), **inputs}
-    inputs["tokenizer"] = tokenizer(drafts, block.origin[0])
+    prompts = dataset(drafts, block.prompts)
+    models = {
+        f"model:{place}": one for place, one in enumerate(block.origin) if not isinstance(one, calls.Endpoint)
+    }
+    asked = {role: one_model(drafts, one, prompts) for role, one in models.items()}
+    inputs = {**asked, "prompts": prompts, **inputs}
+    for role, one in models.items():
+        reader = tokenizer(drafts, one)
+        if inputs.setdefault("tokenizer", reader) != reader:
+            inputs[role.replace("model", "tokenizer")] = reader
     drafts.add(block.address, block, work, inputs)
 
 
 def _synthesize(drafts: Drafts, block: Synthesize) -> None:
-    judged, inputs = judge(block.keep) if block.keep != "all" else (None, dict[str, str]())
+    judged, inputs = judge(drafts, block.keep) if block.keep != "all" else (None, dict[str, str]())
     endpoint = block.by if isinstance(block.by, calls.Endpoint) else None
     inputs = {"seeds": dataset(drafts, block.seeds), **inputs}
     if isinstance(block.by, Ref | Pick):

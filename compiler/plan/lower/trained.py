@@ -208,7 +208,7 @@ def _dpo(drafts: Drafts, block: Dpo, inputs: dict[str, str]) -> None:
 
 
 def _rl(drafts: Drafts, block: Rl, inputs: dict[str, str]) -> None:
-    judged, asked = judge(block.judge)
+    judged, asked = judge(drafts, block.judge)
     inputs |= {"prompts": dataset(drafts, block.prompts), **asked}
     if not isinstance(block.reference, calls.Ema):
         inputs |= {"reference": one_model(drafts, block.reference)}

@@ -191,7 +191,7 @@ class Checker(Frozen):
     """A check of an answer that needs no model."""
 
     kind: Literal["checker"] = "checker"
-    name: Literal["exact_answer", "contains", "well_formed", "shorter"]
+    name: Literal["exact_answer", "contains", "well_formed", "shorter", "unit_tests"]
 
 
 class Model(Frozen):
@@ -211,9 +211,13 @@ class Endpoint(Frozen):
 
 
 class SampleWork(Work):
-    """Let the models in the roles `model:0`, `model:1` … answer `prompts`, and keep some of the answers."""
+    """Let the models in the roles `model:0`, `model:1` … answer `prompts`, and keep some of the answers.
+
+    A model whose tokenizer is not the first one's has its own in the role `tokenizer:1` …
+    """
 
     kind: Literal["sample"] = "sample"
+    endpoints: dict[str, Endpoint] = Field(default={}, description="of the roles that an endpoint takes")
     per_prompt: tuple[int, int] = Field(description="answers of each model to each prompt, least and most")
     judge: Judge | None
     keep: Literal["all", "extremes", "best", "top"]
@@ -222,6 +226,7 @@ class SampleWork(Work):
     temperature: float
     top_p: float
     max_new: int
+    stop: tuple[str, ...] = Field(default=(), description="texts that end an answer")
     template: Template | None = Field(description="None is the one that the model carries")
     rng: int
 
@@ -249,7 +254,7 @@ class SynthesizeWork(Work):
 
 
 class PickWork(Work):
-    """The best `count` of the models in the roles `model:0` … by a judge."""
+    """The best `count` of the models in the roles `model:0` … by a judge of their answers to `prompts`."""
 
     kind: Literal["pick"] = "pick"
     count: int
