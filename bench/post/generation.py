@@ -37,7 +37,6 @@ def generation() -> list[dict[str, Any]]:
     return [measured(name, unlike) for name in SHAPES for unlike in (False, True)]
 
 
-
 def measured(name: str, unlike: bool) -> dict[str, Any]:
     model = Decoder(Arch(**SHAPES[name], rope=10_000.0, tied=True, norm_eps=1e-5))  # pyright: ignore[reportArgumentType]
     initialise(model, 0.06, 1)

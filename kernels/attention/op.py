@@ -102,7 +102,9 @@ def decode(
         return scores_BH1T.softmax(-1) @ reference.shared(v_BGTK, q_BH1K)
     # The heads that share keys stand where positions do, so that no key is copied for each of them.
     q_BGHK = q_BH1K.view(len(q_BH1K), k_BGTK.shape[1], -1, q_BH1K.shape[3])
-    return scaled_dot_product_attention(q_BGHK, k_BGTK, v_BGTK, attn_mask=bias, scale=scale).reshape(q_BH1K.shape)
+    return scaled_dot_product_attention(q_BGHK, k_BGTK, v_BGTK, attn_mask=bias, scale=scale).reshape(
+        q_BH1K.shape
+    )
 
 
 def _bounding(window: int | None, q_BHTK: Tensor) -> int | None:

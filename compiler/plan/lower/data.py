@@ -139,14 +139,14 @@ def tokens(drafts: Drafts, text: Ref, of: Ref | Pick) -> str:
 
 
 def one_model(drafts: Drafts, of: Ref | Pick, prompts: str | None = None) -> str:
-    """The step that makes a model; the best of several is a step of its own, which asks them `prompts`.
+    """The step that makes a model; the best of several is a step of its own, which asks them something.
 
-    Where there are none, a reward model is asked about those of the preferences that it learnt from.
+    A reward model is asked about the prompts that it learnt from, a check about those that `prompts` holds.
     """
     if isinstance(of, Ref):
         return of.address
     judged, inputs = judge(drafts, of.by)
-    asked = prompts or _learnt_from(drafts, of.by)
+    asked = _learnt_from(drafts, of.by) or prompts
     inputs |= {"prompts": asked} if asked else {}
     made = {f"model:{place}": one_model(drafts, one, prompts) for place, one in enumerate(of.of)}
     inputs = {**made, **inputs, "tokenizer": tokenizer(drafts, of)}

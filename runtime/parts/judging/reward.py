@@ -16,7 +16,7 @@ _AT_ONCE = 64
 def reward_model(step: Step, inputs: Mapping[str, Path], device: str, tokenizer: str) -> Judge:
     """The model in the input `judge`, or a letter where it reads otherwise than the answers are written."""
     _reads_alike(step, inputs, tokenizer)
-    from ..reward.model import RewardModel  # pyright: ignore
+    from ..reward.model import RewardModel
 
     found = RewardModel.load(inputs["judge"]).to(device)
 

@@ -20,7 +20,9 @@ from ....compiler.plan.model import Arch
 class Kept(Protocol):
     """What one layer keeps of its keys and values."""
 
-    def grow(self, k_BGTK: Tensor, v_BGTK: Tensor, window: int | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    def grow(
+        self, k_BGTK: Tensor, v_BGTK: Tensor, window: int | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """All keys and values that the new positions may see, and what is added to their scores [B, 1, 1, T]."""
         ...
 
@@ -120,6 +122,8 @@ class _Layer:
     def __init__(self, cache: Cache, index: int) -> None:
         self._cache, self._index = cache, index
 
-    def grow(self, k_BGTK: Tensor, v_BGTK: Tensor, window: int | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    def grow(
+        self, k_BGTK: Tensor, v_BGTK: Tensor, window: int | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         k_BGTK, v_BGTK = self._cache.put(self._index, k_BGTK[:, :, 0], v_BGTK[:, :, 0])
         return k_BGTK, v_BGTK, self._cache.bias(window)
