@@ -28,6 +28,7 @@ from ..store.background import BackgroundCheckpoints
 from ..store.faults import fault_point
 from ..store.lock import locked
 from . import releases
+from .budget import shortfall
 from .device import chosen
 from .events import Event, Journal
 from .failures import check, current, disk, ended, letter, not_reproduced, readable
@@ -130,9 +131,17 @@ class _Walk:
         checkpoints_of(self.folder, step, self.journal).clear()
         shutil.rmtree(scratch_of(self.folder, step), ignore_errors=True)
         self.done[step.address] = self.ledger.entries[step.address].facts
+        if step.work.kind == "tokenize":
+            self._enough(step)
         self.gates.at_end(self.done, step.address)
         if step.work.kind == "release":
             releases.publish(self.store.path(step.fingerprint), self.folder / "release" / step.address)
+
+    def _enough(self, step: Step) -> None:
+        """Before anything is trained on a corpus, see that it holds what the plan took it to hold."""
+        found = shortfall(self.plan, step, self.done.__getitem__)
+        if found:
+            raise found
 
     def _wait(self, step: Step, holder: str) -> None:
         """Another run makes this artifact."""

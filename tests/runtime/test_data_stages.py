@@ -113,7 +113,8 @@ def test_text_becomes_tokens_and_comes_back(tmp_path: Path) -> None:
     assert (learnt["vocab"], list(learnt["bytes_per_token"])) == (300, ["skills"])
     for part, documents in (("train", tokens.train), ("heldout", tokens.heldout)):
         texts = [document.text for document in read_documents(tmp_path / "skills" / f"{part}.parquet")]
-        assert facts[part] == {"documents": len(texts), "tokens": documents.size}
+        size = sum(len(text.encode()) for text in texts)
+        assert facts[part] == {"documents": len(texts), "tokens": documents.size, "bytes": size}
         assert [vocabulary.decode(ids.tolist()) for ids in documents] == texts
         assert {(int(ids[0]), int(ids[-1])) for ids in documents} == {(1, 2)}
 
