@@ -25,10 +25,15 @@ def parse(source: Source) -> tuple[File, list[Diagnostic]]:
     """A source's tree, always, with a hole wherever something could not be read."""
     if letter := too_large(source):
         return File(Span(source, 0, 0), 1, ()), [letter]
-    from .build import build  # Lark takes 30 ms to import, and `lehr --help` does without it
-    from .reader import Reader
+    from . import quick
+    from .build import build
 
-    reader = Reader(source)
-    tree = reader.read()
-    file = build(tree, source, reader.found)
-    return file, in_order(reader.found)
+    found: list[Diagnostic] = []
+    tree = quick.file(source.text)
+    if tree is None:
+        from .reader import Reader  # Lark takes 30 ms to import
+
+        reader = Reader(source)
+        tree, found = reader.read(), reader.found
+    file = build(tree, source, found)
+    return file, in_order(found)

@@ -1,6 +1,6 @@
-"""From Lark's tree to ours: nodes with a span each.
+"""From branches and words to nodes with a span each.
 
-Comes after `reader` and `comments`; what it makes is all that later passes see
+Comes after `quick` or `reader`, and `comments`; what it makes is all that later passes see
 of a file.  Depth is bounded by `reader`, so it may walk by recursion.
 """
 
@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
-
-from lark import Token, Tree, UnexpectedCharacters, UnexpectedToken
-from lark.utils import TextSlice
+from typing import cast
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..text import Source, Span
-from . import ast, literal, tables
+from . import ast, literal, quick
 from .comments import Beside, beside, comments
+from .tree import Branch, Child, Word
 
 EDITION = 1
 """The edition of the language that is read; `reader` has refused any other."""
-
-Child = Tree[Token] | Token | None
-Branch = Tree[Token]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,7 @@ def build(tree: Branch, source: Source, found: list[Diagnostic]) -> ast.File:
 
 def _statement(site: Site, child: Child) -> ast.Statement:
     tree = _tree(child)
-    return _STATEMENTS[str(tree.data)](site, tree, _span(site, tree))
+    return _STATEMENTS[tree.rule](site, tree, _span(site, tree))
 
 
 def _import(site: Site, tree: Branch, span: Span) -> ast.Statement:
@@ -151,25 +146,25 @@ _STATEMENTS: dict[str, Callable[[Site, Branch, Span], ast.Statement]] = {
 
 
 def _expr(site: Site, child: Child) -> ast.Expr:
-    if isinstance(child, Token):
+    if isinstance(child, Word):
         return _word(site, child)
     tree = _tree(child)
-    if tree.data == "group":
+    if tree.rule == "group":
         return _expr(site, tree.children[0])
-    return _EXPRESSIONS[str(tree.data)](site, tree, _span(site, tree))
+    return _EXPRESSIONS[tree.rule](site, tree, _span(site, tree))
 
 
 def _maybe(site: Site, child: Child) -> ast.Expr | None:
     return None if child is None else _expr(site, child)
 
 
-def _word(site: Site, token: Token) -> ast.Expr:
-    span = _span(site, token)
-    if token.type == "NUMERAL":
+def _word(site: Site, word: Word) -> ast.Expr:
+    span = _span(site, word)
+    if word.kind == "NUMERAL":
         return literal.number(span, site.found)
-    if token.type == "STRING":
-        return _text(site, token)
-    return ast.Name(span, str(token)) if token.type == "NAME" else ast.Hole(span)
+    if word.kind == "STRING":
+        return _text(site, word)
+    return ast.Name(span, word.text) if word.kind == "NAME" else ast.Hole(span)
 
 
 def _member(site: Site, tree: Branch, span: Span) -> ast.Expr:
@@ -178,7 +173,7 @@ def _member(site: Site, tree: Branch, span: Span) -> ast.Expr:
 
 def _element(site: Site, tree: Branch, span: Span) -> ast.Expr:
     of, index = tree.children
-    every = isinstance(index, Token) and index.type == "EVERY"
+    every = isinstance(index, Word) and index.kind == "EVERY"
     return ast.Element(span, _expr(site, of), None if every else _expr(site, index))
 
 
@@ -197,12 +192,12 @@ def _list(site: Site, tree: Branch, span: Span) -> ast.Expr:
 
 
 def _signed(site: Site, tree: Branch, span: Span) -> ast.Expr:
-    return ast.Signed(span, str(tree.children[0]), _expr(site, tree.children[1]))
+    return ast.Signed(span, _said(tree.children[0]), _expr(site, tree.children[1]))
 
 
 def _binary(site: Site, tree: Branch, span: Span) -> ast.Expr:
     left, op, right = tree.children
-    return ast.Binary(span, str(op), _expr(site, left), _expr(site, right))
+    return ast.Binary(span, _said(op), _expr(site, left), _expr(site, right))
 
 
 def _either(site: Site, tree: Branch, span: Span) -> ast.Expr:
@@ -237,7 +232,7 @@ def _leg(site: Site, child: Child) -> ast.Leg:
     tree = _tree(child)
     value, point, *via = tree.children
     curve = _name(site, via[0]) if via and via[0] else None
-    return ast.Leg(_span(site, tree), tree.data == "glide", _expr(site, value), _expr(site, point), curve)
+    return ast.Leg(_span(site, tree), tree.rule == "glide", _expr(site, value), _expr(site, point), curve)
 
 
 _EXPRESSIONS: dict[str, Callable[[Site, Branch, Span], ast.Expr]] = {
@@ -259,7 +254,7 @@ _EXPRESSIONS: dict[str, Callable[[Site, Branch, Span], ast.Expr]] = {
 
 
 def _name(site: Site, child: Child) -> ast.Name:
-    return ast.Name(_span(site, child), str(child))
+    return ast.Name(_span(site, child), _said(child))
 
 
 def _path(site: Site, child: Child) -> tuple[ast.Name, ...]:
@@ -272,19 +267,21 @@ def _text(site: Site, child: Child) -> ast.Text:
 
 def _embedded(site: Site, inside: Span) -> ast.Expr | None:
     """The expression of an interpolation, read where it stands."""
-    try:
-        piece = TextSlice(site.source.text, inside.start, inside.end)
-        tree: Child = cast("Any", tables.parser()).parse(piece, start="expr")
-    except (UnexpectedToken, UnexpectedCharacters):
-        return None
-    return _expr(site, tree)
+    tree = quick.expression(site.source.text, inside.start, inside.end)
+    if tree is None:
+        from .reader import expression
+
+        tree = expression(site.source.text, inside.start, inside.end)
+    return _maybe(site, tree)
 
 
 def _span(site: Site, child: Child) -> Span:
-    if isinstance(child, Token):
-        return Span(site.source, child.start_pos or 0, child.end_pos or 0)
-    meta = _tree(child).meta
-    return Span(site.source, meta.start_pos, meta.end_pos)
+    assert child is not None
+    return Span(site.source, child.start, child.end)
+
+
+def _said(child: Child) -> str:
+    return cast("Word", child).text
 
 
 def _tree(child: Child) -> Branch:

@@ -13,7 +13,7 @@ LONGEST = 120  # levels of one expression
 
 _OPENERS = frozenset(("LPAR", "LSQB"))
 _CLOSERS = frozenset(("RPAR", "RSQB"))
-_LINKS = frozenset(("ADD", "MUL", "COMPARE", "OR", "AND", "NOT", "DOT", "_TO", "IF"))
+LINKS = frozenset(("ADD", "MUL", "COMPARE", "OR", "AND", "NOT", "DOT", "_TO", "IF"))
 _BREAKS = frozenset(("COMMA", "_JUMP", "_GLIDE", "AT", "BY", "WITHIN"))
 
 
@@ -42,7 +42,7 @@ class Depth:
         elif kind in _CLOSERS and len(self.levels) > 1:
             self.levels.pop()
             self.levels[-1].links += level.depth() + 1
-        elif kind in _LINKS:
+        elif kind in LINKS:
             level.links += 1
         elif kind in _BREAKS:
             level.most, level.links = level.depth(), 0

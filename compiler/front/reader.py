@@ -1,6 +1,6 @@
 """Read everything that can be read; write one letter per broken statement.
 
-Comes after `tables`, before `build`.  Lark parses; this module drives it token
+Comes after `tables`, before `build`, for a text that `quick` could not read.  Lark parses; this module drives it token
 by token, so that a statement that cannot be read is put aside whole: the parser
 goes back to where the statement began, is fed what could be saved of it (its
 name, with a hole for a value) and carries on behind it.  The answer is always
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from lark import Token, Tree, UnexpectedCharacters, UnexpectedToken
+from lark.utils import TextSlice
 
 from ..diagnostics.diagnostic import Diagnostic, Label
 from ..text import Source, Span
@@ -22,6 +23,7 @@ from .depth import Depth
 from .fault import WORDS, Failure, TooDeepError, fault
 from .letters import explain, letter
 from .situation import Fault
+from .tree import Branch, Child, Word
 
 MOST_FAULTS = 100
 
@@ -53,7 +55,7 @@ class Reader:
 
     # ---- the journey through the file ----
 
-    def read(self) -> Tree[Token]:
+    def read(self) -> Branch:
         """The tree; the letters are then in `found`."""
         self._head()
         broken: Failure | None = None
@@ -62,7 +64,7 @@ class Reader:
                 if broken is not None:
                     broken = self._mend(broken)
                 self.advance()
-                return self.parser.feed_eof()
+                return cast("Branch", _plain(self.parser.feed_eof()))
             except (UnexpectedToken, UnexpectedCharacters, TooDeepError) as error:
                 broken = error
 
@@ -271,6 +273,15 @@ class Reader:
         self.fresh, self.previous, self.depth = True, "", Depth()
 
 
+def expression(text: str, start: int, end: int) -> Child:
+    """The expression that a stretch of a text is; None where it is none."""
+    try:
+        tree: Any = cast("Any", tables.parser()).parse(TextSlice(text, start, end), start="expr")
+    except (UnexpectedToken, UnexpectedCharacters):
+        return None
+    return _plain(tree)
+
+
 def first_fault(text: str) -> Fault | None:
     """The situation in which a snippet first cannot be read."""
     reader = Reader(Source("", text))
@@ -283,6 +294,17 @@ def first_fault(text: str) -> Fault | None:
 
 def _children(value: Any) -> list[Any]:
     return cast("Any", value).children if isinstance(value, Tree) else []
+
+
+def _plain(child: Any) -> Child:
+    """Lark's tree as `quick` makes it."""
+    if isinstance(child, Token):
+        return Word(child.type, str(child), child.start_pos or 0, child.end_pos or 0)
+    if child is None:
+        return None
+    tree = cast("Tree[Token]", child)
+    children = [_plain(one) for one in tree.children]
+    return Branch(str(tree.data), children, tree.meta.start_pos, tree.meta.end_pos)
 
 
 def _line_end(text: str, offset: int) -> int:

@@ -23,7 +23,9 @@ from lark import Lark
 from lark.grammar import Rule
 from lark.lexer import TerminalDef
 
+from .machine import machine
 from .newlines import Newlines
+from .quick import MACHINE
 
 _HERE = Path(__file__).parent
 GRAMMAR = _HERE / "grammar.lark"
@@ -70,7 +72,7 @@ def stamp() -> str:
 
 
 def write() -> None:
-    """Build the tables and put them where `parser` finds them."""
+    """Build the tables and put them where `parser` and `quick` find them."""
     lark_parser: Any = build()
     data, memo = lark_parser.memo_serialize([TerminalDef, Rule])
     for option in _SET_ON_LOADING:
@@ -79,6 +81,8 @@ def write() -> None:
         data["options"].pop(option, None)
     text = json.dumps({"stamp": stamp(), "data": data, "memo": memo}, separators=(",", ":"))
     TABLES.write_text(text + "\n", encoding="utf-8")
+    plain = {"stamp": stamp(), **machine(lark_parser)}
+    MACHINE.write_text(json.dumps(plain, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def _load() -> Lark:
