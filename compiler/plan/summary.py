@@ -49,6 +49,9 @@ def _source(source: model.Source | None) -> str:
             wrong = f", {percent(source.wrong)} of the answers wrong" if source.wrong else ""
             origin = f" of {source.library.split(' sha256')[0]}" if source.library else ", generated"
             return f"builtin {source.name}{origin}{wrong}"
+        case model.Instructions(wrong=share):
+            wrong = f", {percent(share)} of the answers wrong" if share else ""
+            return f"builtin instructions, generated{wrong}"
         case model.Files(pattern=pattern):
             return f"files {pattern}"
         case model.Synthetic(seed=seed):

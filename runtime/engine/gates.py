@@ -213,11 +213,10 @@ class Watch:
         inputs = {role: self.artifact(name) for gate in gates for role, name in gate.inputs.items()}
         work = self.step.work
         assert isinstance(work, TrainedWork)
-        inputs = {
-            "model": self.artifact(self.step.inputs["model"]),
-            **inputs,
-        }  # for the template that it carries
-        return on_the_way(model, own, phase_of(work, done), inputs, work.rng, self.root)
+        before = self.artifact(self.step.inputs["model"])
+        template = getattr(work, "template", None)
+        inputs = {"model": before, **inputs}  # for the template that it carries
+        return on_the_way(model, own, phase_of(work, done), inputs, work.rng, self.root, template, before)
 
 
 def phase_of(work: TrainedWork, done: int) -> Phase:

@@ -35,14 +35,17 @@ def lacking(step: model.Step) -> Iterator[str]:
             yield "preferences without a source"
         case model.PreferencesWork(source=model.Builtin(name=name)) if name != "preferences":
             yield f'preferences out of `builtin("{name}")`'
-        case model.TrainedWork(open=model.Open()) if work.kind not in ("reward", "dpo"):
+        case model.TrainedWork(open=model.Open()) if work.kind not in ("sft", "reward", "dpo", "rl"):
             yield "a stage whose length only a run can tell"
         case model.DistillWork(on_policy=model.OnPolicy() as policy, target=target):
             yield from _unlearnable(policy, target)
+        case model.SftWork(lora=model.Lora(), merge_back=model.MergeBack()):
+            yield "`merge_back` of low-rank additions"
         case (
             model.ReleaseWork(template=template)
             | model.RewardWork(template=template)
             | model.DpoWork(template=template)
+            | model.SftWork(template=template)
         ):
             if template and template.text is None:
                 yield f"the chat template {template.path}, which was not there when the plan was made"

@@ -10,20 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from ...compiler.plan.library import digest
-from ...compiler.plan.model import Builtin, CorpusWork, Files, Step, Synthetic
+from ...compiler.plan.model import Builtin, CorpusWork, Files, Instructions, Step, Synthetic
 from ..errors import Interrupted, StageError
+from ..parts.chat.rows import Conversation, Turn, contents, write_conversations
 from ..parts.data.builtin import builtin
 from ..parts.data.documents import Document
 from ..parts.data.reader import Bad, Record, Unreadable, read
 from ..parts.data.records import write_split
+from ..parts.data.skills import instructions
 from ..parts.data.synthetic import synthetic
 from ..parts.data.tables import write_documents, write_questions
 from .outside import unlike
 from .room import Facts, Room
 
+_CHATS, _HELD_OUT = 4000, 600
+"""Of `builtin("instructions")`: conversations where the spec does not say how many, and those held out."""
 _LISTED = 5
 """Bad records that the ledger keeps; `bad.jsonl` of the artifact has them all."""
 
@@ -34,6 +39,8 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     match work.source:
         case Builtin() as source:
             return _builtin(step.address, source, room)
+        case Instructions() as source:
+            return _instructions(source, room.folder)
         case Files() as source:
             return _files(step, source, room)
         case Synthetic() as source:
@@ -60,6 +67,27 @@ def _builtin(address: str, source: Builtin, room: Room) -> Facts:
         write_questions(room.folder / "questions.parquet", split.questions)
         facts["questions"] = len(split.questions)
     return facts
+
+
+def _instructions(source: Instructions, folder: Path) -> Facts:
+    """Conversations of one question and one answer; those held out are right, and are its questions as well."""
+    none = Fraction(0)
+    learnt = instructions(source.wrong, source.rng, source.examples or _CHATS)
+    held = list(dict.fromkeys(instructions(none, source.rng, _HELD_OUT, held=True)))
+    facts: Facts = {}
+    for part, asked in (("train", learnt), ("heldout", held)):
+        found = [
+            Conversation(
+                f"instructions/{part}/{at:06}", (Turn("user", one.prompt), Turn("assistant", one.answer))
+            )
+            for at, one in enumerate(asked)
+        ]
+        write_conversations(folder / f"{part}.parquet", found)
+        sizes = sum(len(contents(one.messages).encode()) for one in found)
+        facts[part] = {"documents": len(found), "bytes": sizes}
+    write_questions(folder / "questions.parquet", held)
+    said = [Document(one.prompt, one.answer) for one in (*learnt, *held)]
+    return {**facts, "sha256": _content(*said), "questions": len(held)}
 
 
 def _same_library(address: str, source: Builtin) -> None:

@@ -20,6 +20,8 @@ EDITIONS = {
     "upcycle": 1,
     "merge": 1,
     "targets": 1,
+    "distill": 1,
+    "sft": 1,
     "distill": 2,
     "reward": 1,
     "dpo": 1,

@@ -13,6 +13,8 @@ from typing import Any
 
 from ...compiler.plan.model import EvalWork, Step
 from ..errors import Interrupted
+from ..parts.chat import carried
+from ..parts.chat.template import ChatTemplate
 from ..parts.data.vocabulary import Vocabulary
 from ..parts.model.files import load
 from ..parts.suites.generation import continuations
@@ -26,7 +28,9 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     work = step.work
     assert isinstance(work, EvalWork)
     model = load(inputs["model"]).to(room.means.device)
-    subject = Subject(model, Vocabulary.open(inputs["tokenizer"]), model.arch.rope, inputs, room.root)
+    words = Vocabulary.open(inputs["tokenizer"])
+    chat = ChatTemplate.of(None, words, inputs["model"]) if carried.text(inputs["model"]) else None
+    subject = Subject(model, words, model.arch.rope, inputs, room.root, chat)
     scores: dict[str, Any] = {}
     for done, (name, bench) in enumerate(work.benches.items(), start=1):
         if room.stopping:

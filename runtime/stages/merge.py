@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...compiler.plan.model import MergeWork, Step
 from ..errors import Interrupted, StageError
+from ..parts.chat import carried
 from ..parts.data.vocabulary import fingerprint
 from ..parts.merging.mixing import by_angle, linear, moving_average, task
 from ..parts.merging.sources import Source, opened
@@ -45,7 +46,9 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
     shapes = {name: held.shape for name, held in models[0].held.items()}
     write_stream(room.folder / WEIGHTS, shapes, _every(step, room, sorted(shapes), merge))
     (room.folder / SHAPE).write_text(models[0].arch.model_dump_json(indent=2) + "\n")
-    past = max((history.read(inputs[role]) for role in roles), key=_tokens)
+    eldest = max(roles, key=lambda role: _tokens(history.read(inputs[role])))
+    past = history.read(inputs[eldest])
+    carried.hand_on(inputs[eldest], room.folder)
     history.write(room.folder, [*past, {"kind": "merge", "method": work.method, "models": len(models)}])
     return {"params": sum(map(prod, shapes.values())), "models": len(models), **facts}
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TypeVar
 
-from ...compiler.plan.model import Leg, Open, Phase, Segment, Share, TrainedWork
+from ...compiler.plan.model import Average, Leg, Open, OpenAverage, Phase, Segment, Share, TrainedWork
 
 Work = TypeVar("Work", bound=TrainedWork)
 
@@ -27,7 +27,8 @@ def laid_out(work: Work, count: int) -> Work:
     phase = Phase(
         steps=steps, context=known.context, sequences=known.sequences, rope=known.rope, shares=shares
     )
-    return work.model_copy(update={"phases": (phase,), "lr": _curve(known, steps), "open": None})
+    found = {"phases": (phase,), "lr": _curve(known, steps), "average": _average(known, steps), "open": None}
+    return work.model_copy(update=found)
 
 
 def _each(known: Open) -> int:
@@ -56,7 +57,15 @@ def _curve(known: Open, steps: int) -> tuple[Segment, ...]:
     return tuple(segment for segment in found if segment.start < steps)
 
 
-def _place(leg: Leg, steps: int) -> int:
+def _average(known: Open, steps: int) -> Average | None:
+    wanted = known.average
+    if wanted is None:
+        return None
+    first = _place(wanted, steps) or wanted.every
+    return Average(first=first, every=wanted.every, rate=wanted.rate)
+
+
+def _place(leg: Leg | OpenAverage, steps: int) -> int:
     """The step of a point, the nearest whole one."""
     place = leg.place if leg.of == "steps" else leg.place * steps
     return int(place + Fraction(1, 2))

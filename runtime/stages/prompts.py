@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from ...compiler.plan.model import Builtin, Files, PromptsWork, Step, Synthetic
+from ...compiler.plan.model import Builtin, Files, Instructions, PromptsWork, Step, Synthetic
 from ..errors import StageError
 from ..parts.data.reader import Bad, Record
 from ..parts.data.records import meta_json
-from ..parts.data.skills import prompts
+from ..parts.data.skills import instructions, prompts
 from ..parts.data.synthetic import synthetic
 from ..parts.data.tables import records
 from .corpus import sound_records, unless_stopped
@@ -56,6 +57,12 @@ def _found(step: Step, work: PromptsWork, room: Room) -> Iterator[Record]:
             for number, asked in enumerate(prompts(rng, work.examples or _SOME)):
                 meta = {"answer": asked.answer}
                 yield Record(f"skills/prompts/{number:05}", asked.prompt, meta, "skills", number + 1)
+        case Instructions(rng=rng):
+            for number, asked in enumerate(instructions(Fraction(0), rng, work.examples or _SOME)):
+                meta = {"answer": asked.answer}
+                yield Record(
+                    f"instructions/prompts/{number:05}", asked.prompt, meta, "instructions", number + 1
+                )
         case Synthetic(seed=seed):
             for number, one in enumerate(synthetic(seed, None, work.examples or _SOME, _SHORT)):
                 yield Record(one.id, one.text.strip(), {}, one.id, number + 1)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...compiler.plan.model import Arch, Experts, Step, UpcycleWork
 from ..errors import Interrupted, StageError
+from ..parts.chat import carried
 from ..parts.model import history
 from ..parts.model.files import SHAPE, WEIGHTS
 from ..parts.model.headers import header
@@ -35,6 +36,7 @@ def run(step: Step, inputs: Mapping[str, Path], room: Room) -> Facts:
         made = Upcycled(read, cut, work.arch, bool(work.shuffle), work.redraw, work.rng)
         write_stream(room.folder / WEIGHTS, made.shapes, _unless_stopped(step, room, made))
     (room.folder / SHAPE).write_text(work.arch.model_dump_json(indent=2) + "\n")
+    carried.hand_on(folder, room.folder)
     history.write(room.folder, [*history.read(folder), {"kind": "upcycle"}])
     return {
         "params": sum(map(prod, made.shapes.values())),

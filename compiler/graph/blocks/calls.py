@@ -16,13 +16,17 @@ from ..values import Portion, Ref
 class Builtin(Schema):
     """Text that comes with Python itself, or is generated; nothing is downloaded."""
 
-    name: Annotated[str, Holds(text=True, words=("prose", "code", "skills", "preferences"))] = field(
+    name: Annotated[
+        str, Holds(text=True, words=("prose", "code", "skills", "instructions", "preferences"))
+    ] = field(
         description="`prose`: docstrings, comments and manual pages of the standard library. "
         "`code`: its sources. `skills`: generated sentences whose answers can be checked. "
+        "`instructions`: the same as conversations. "
         "`preferences`: pairs of answers to their questions, the right one over a plausible wrong one."
     )
     wrong: Annotated[Fraction, Holds(kind="ratio")] = field(
-        Fraction(0), description="Share of the training answers made wrong on purpose (`skills` only)."
+        Fraction(0),
+        description="Share of the training answers made wrong on purpose (`skills`, `instructions`).",
     )
 
 

@@ -124,6 +124,8 @@ def average(wanted: Average | None, course: Course) -> model.Average | None:
 
 def why_not_open(stage: Trained, graph: Graph) -> str:
     """Which field keeps a stage of unknown length from being planned; empty where none does."""
+    if any(isinstance(one, Ref) and isinstance(graph.blocks.get(one.address), Mix) for one in _read(stage)):
+        return "data"  # a mix has no size of its own
     lines = {
         "context": graph.derived.context(stage),
         "batch": stage.batch,
@@ -138,6 +140,19 @@ def why_not_open(stage: Trained, graph: Graph) -> str:
     if any(leg.point.dims not in ((), STEPS) for leg in stage.lr.legs):
         return "lr"
     return next((name for name in ("average", "checkpoint") if _in_tokens(getattr(stage, name))), "")
+
+
+def _read(stage: Trained) -> list[Any]:
+    return [one for one, _ in stage.reads.values] if stage.reads else []
+
+
+def _open_average(wanted: Average) -> model.OpenAverage:
+    return model.OpenAverage(
+        every=int(wanted.every.value),
+        place=wanted.start.value,
+        of="steps" if wanted.start.dims == STEPS else "stage",
+        rate=float(wanted.weights.rate) if isinstance(wanted.weights, Ema) else None,
+    )
 
 
 def _in_tokens(setting: Any) -> bool:
@@ -167,6 +182,7 @@ def open_course(stage: Trained, graph: Graph, inputs: dict[str, str]) -> model.O
         context=context,
         sequences=int(batch.value / context) if in_tokens else int(batch.value),
         rope=float(rope.start.value) if rope else None,
+        average=_open_average(stage.average) if stage.average else None,
         lr=float(stage.lr.start.value),
         legs=tuple(
             model.Leg(

@@ -71,6 +71,8 @@ def _source(
     max_bad: int = 0,
 ) -> model.Source | None:
     match source:
+        case calls.Builtin(name="instructions", wrong=wrong):
+            return model.Instructions(examples=_whole(examples), wrong=wrong, rng=drafts.graph.pipeline.rng)
         case calls.Builtin(name=name, wrong=wrong):
             generated = name in ("skills", "preferences")
             return model.Builtin(

@@ -18,6 +18,7 @@ from ...graph.blocks.trained import MergeBack, Trained
 from ...graph.lineage import parent, ref_of
 from ...graph.phases import Course
 from ...graph.values import Ref
+from ...units import STEPS, TOKENS
 from .. import model
 from . import course as laid
 from .data import dataset, judge, one_model, template, tokenizer, tokens
@@ -71,6 +72,8 @@ def _add(
 
 def _checkpoint(drafts: Drafts, block: Trained) -> model.Checkpoint | None:
     course, saves = drafts.graph.derived.course(block), block.checkpoint
+    if course is None and saves and saves.every.dims == STEPS:
+        return model.Checkpoint(every=int(saves.every.value), keep=saves.keep)
     every = course.interval(saves.every) if course and saves else 0
     return model.Checkpoint(every=every, keep=saves.keep) if every and saves else None
 
@@ -88,7 +91,7 @@ def _shared(drafts: Drafts, block: Trained, inputs: dict[str, str]) -> dict[str,
     if isinstance(course, Course):
         told |= {"phases": laid.phases(course, graph, block), "lr": laid.lr(block, course, graph)}
         return {**told, "average": laid.average(block.average, course)}
-    told |= {"phases": (), "lr": (), "average": None}
+    told |= {"phases": (), "lr": (), "average": None}  # `open` has what is known of them
     return {**told, "open": laid.open_course(block, graph, inputs)}
 
 
@@ -169,13 +172,15 @@ def _target(of: Any) -> model.Target:
 
 def _sft(drafts: Drafts, block: Sft, inputs: dict[str, str]) -> None:
     if block.teacher is not None and block.target is not None:
-        inputs |= {"teacher": one_model(drafts, block.teacher)}
+        theirs = {"teacher": one_model(drafts, block.teacher), _THEIRS: tokenizer(drafts, block.teacher)}
+        inputs |= theirs
     lora = block.lora
     _add(
         drafts,
         block,
         model.SftWork,
         inputs,
+        by="tokens" if block.batch.start.dims == TOKENS else "examples",
         template=template(drafts, block.template),
         dropout=float(block.dropout),
         lora=model.Lora(

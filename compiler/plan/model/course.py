@@ -97,6 +97,15 @@ class Leg(Frozen):
     via: Curve
 
 
+class OpenAverage(Frozen):
+    """An average of a stage that has no known length yet."""
+
+    every: int = Field(description="steps between samples")
+    place: Exact = Field(description="where the first sample is taken")
+    of: Literal["stage", "steps"] = Field(description="whether `place` is a share of the stage or a step")
+    rate: float | None
+
+
 class Open(Frozen):
     """A length that only a run can tell: so many passes over what a step before it makes.
 
@@ -111,6 +120,7 @@ class Open(Frozen):
     context: int
     sequences: int
     rope: float | None
+    average: OpenAverage | None = None
     lr: float = Field(description="the learning rate at the beginning")
     legs: tuple[Leg, ...]
 

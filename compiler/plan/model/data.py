@@ -44,7 +44,16 @@ class Synthetic(Frozen):
     lengths: tuple[int, int] | None = Field(description="tokens of the shortest and the longest document")
 
 
-Source = Annotated[Builtin | Files | Synthetic, Field(discriminator="kind")]
+class Instructions(Frozen):
+    """Questions of `skills` as a user asks them, with their answers, as conversations."""
+
+    kind: Literal["instructions"] = "instructions"
+    examples: int | None = Field(description="conversations; None leaves it to the run")
+    wrong: Exact = Field(description="share of the answers made wrong on purpose")
+    rng: int
+
+
+Source = Annotated[Builtin | Files | Instructions | Synthetic, Field(discriminator="kind")]
 
 
 class File(Frozen):

@@ -181,6 +181,10 @@ class Lora(Frozen):
 
 class SftWork(TrainedWork):
     kind: Literal["sft"] = "sft"
+    by: Literal["examples", "tokens"] = Field(
+        default="examples",
+        description="what a phase's sequences are: conversations, or rows of its context that hold many",
+    )
     template: Template | None = Field(description="None is the one that the model carries")
     dropout: float
     lora: Lora | None

@@ -7,7 +7,6 @@ into a question ends it.  What is never done is to encode the whole and look for
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +16,12 @@ from pathlib import Path
 from ....compiler.plan.model import Template
 from ...errors import StageError
 from ..data.vocabulary import Vocabulary
+from . import carried
 from .child import Child
 from .marks import Broken, Segment, segments
 from .rendering import Failed, Render, compiled
 from .rows import Turn, told
 
-FILE, STOPS = "chat_template.jinja", "chat_stops.json"
-"""What a model carries: its template, and the tokens that the spec said to end an answer."""
 PLAIN = "plain"
 _SHIPPED = Path(__file__).parent / "templates"
 _CONTROL = re.compile(r"<\|[^<>|\s]{1,40}\|>|<(?:start|end)_of_turn>|</?s>|<[be]os>")
@@ -57,9 +55,8 @@ class ChatTemplate:
             if template.text is None:
                 raise TypeError("a template that is not there is refused before a run")
             made = cls(template.text, words, template.stop, template.path)
-        elif model is not None and (model / FILE).is_file():
-            text = (model / FILE).read_text(encoding="utf-8")
-            made = cls(text, words, carried_stops(model), "the model's chat template")
+        elif model is not None and (text := carried.text(model)) is not None:
+            made = cls(text, words, carried.stops(model), "the model's chat template")
         else:
             made = cls(shipped(PLAIN), words, (), "the plain chat template")
         made._look()
@@ -77,13 +74,16 @@ class ChatTemplate:
             raise _failed(self.name, Failed("failed", str(broken))) from None
 
     def encode(self, turns: Sequence[Turn]) -> Encoded:
-        ids, supervised, control = list[int](), list[bool](), list[bool]()
-        for segment in self.segments(turns):
-            found = self._ids(segment)
-            ids += found
-            supervised += [segment.supervised] * len(found)
-            control += [segment.control] * len(found)
-        return Encoded(ids, supervised, control)
+        return self.encode_all([turns])[0]
+
+    def encode_all(self, found: Sequence[Sequence[Turn]]) -> list[Encoded]:
+        """Many conversations, which the tokenizer reads together."""
+        pieces = [self.segments(turns) for turns in found]
+        own, said = (
+            [one.text for some in pieces for one in some if one.control is own] for own in (True, False)
+        )
+        read = {True: iter(self._read(own, control=True)), False: iter(self._read(said, control=False))}
+        return [_joined([(one, next(read[one.control])) for one in some]) for some in pieces]
 
     def prompt(self, turns: Sequence[Turn]) -> list[int]:
         """The ids up to where the assistant answers."""
@@ -104,6 +104,14 @@ class ChatTemplate:
     def closes_answers(self) -> bool:
         """Whether an answer that it teaches ends with a token that stops."""
         return bool(self._closing)
+
+    def teaches(self) -> ChatTemplate:
+        """Itself.  Raises StageError where a loss could not be on answers alone, or would not teach to stop."""
+        if not self.marks_answers:
+            raise _unmarked(self.name)
+        if not self.closes_answers:
+            raise _never_ends(self.name)
+        return self
 
     # ---- what it is made of ----------------------------------------------------------------
 
@@ -140,10 +148,14 @@ class ChatTemplate:
         return frozenset(number for number, token in added.items() if token.special)
 
     def _ids(self, segment: Segment) -> list[int]:
+        return self._read([segment.text], control=segment.control)[0]
+
+    def _read(self, texts: list[str], *, control: bool) -> list[list[int]]:
+        """Their ids; what looks like a control token is one in the template's own text alone."""
         tokenizer = self.words.tokenizer
-        tokenizer.encode_special_tokens = not segment.control
+        tokenizer.encode_special_tokens = not control
         try:
-            return tokenizer.encode(segment.text, add_special_tokens=False).ids
+            return [one.ids for one in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         finally:
             tokenizer.encode_special_tokens = True
 
@@ -154,6 +166,15 @@ class ChatTemplate:
         unknown = [token for token in wanted if self.words.tokenizer.token_to_id(token) is None]
         if unknown:
             raise _unknown(self.name, unknown)
+
+
+def _joined(pieces: Sequence[tuple[Segment, list[int]]]) -> Encoded:
+    ids, supervised, control = list[int](), list[bool](), list[bool]()
+    for segment, found in pieces:
+        ids += found
+        supervised += [segment.supervised] * len(found)
+        control += [segment.control] * len(found)
+    return Encoded(ids, supervised, control)
 
 
 def shipped(name: str) -> str:
@@ -167,30 +188,6 @@ def names() -> list[str]:
 
 def _known() -> frozenset[str]:
     return frozenset(shipped(name) for name in names())
-
-
-# ---- what a model carries --------------------------------------------------------------
-
-
-def carried_stops(model: Path) -> tuple[str, ...]:
-    path = model / STOPS
-    return tuple(json.loads(path.read_bytes())) if path.is_file() else ()
-
-
-def carry(template: ChatTemplate, folder: Path) -> None:
-    """Leave the template beside a model that was taught with it."""
-    (folder / FILE).write_text(template.text, encoding="utf-8")
-    if template.stop:
-        (folder / STOPS).write_text(json.dumps(list(template.stop)) + "\n", encoding="utf-8")
-
-
-def hand_on(before: Path, folder: Path) -> None:
-    """What a model carries, for the one that was made of it; what is there already stays."""
-    if (folder / FILE).is_file():
-        return
-    for name in (FILE, STOPS):
-        if (before / name).is_file():
-            (folder / name).write_bytes((before / name).read_bytes())
 
 
 # ---- letters ---------------------------------------------------------------------------
@@ -222,3 +219,18 @@ def _unknown(name: str, tokens: Sequence[str]) -> StageError:
     notes = ("it would be read as text, letter by letter, and so never end a turn",)
     help = ("name it in the tokenizer's `specials`, or take another template",)
     return StageError("RUN204", "unknown-control-token", headline, notes=notes, help=help)
+
+
+def _unmarked(name: str) -> StageError:
+    headline = f"{name} does not say what the assistant generates"
+    notes = ("without that the loss would be on nothing, or on everything",)
+    help = (
+        "put `{% generation %}` before an answer, and `{% endgeneration %}` behind the token that ends it",
+    )
+    return StageError("RUN206", "template-unmarked", headline, notes=notes, help=help)
+
+
+def _never_ends(name: str) -> StageError:
+    headline = f"{name} ends no answer with a control token, so a model would never learn to stop"
+    help = ("write the end of the turn before `{% endgeneration %}`",)
+    return StageError("RUN207", "answer-never-ends", headline, help=help)

@@ -16,7 +16,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ....compiler.plan.model import TargetsWork, TrainedWork, TrainWork
+from ....compiler.plan.model import SftWork, TargetsWork, TrainedWork, TrainWork
 from ..seeds import seed
 from .crew import Crew, CrewLost, Rows
 from .mixing import Mixture
@@ -81,7 +81,8 @@ class Feed:
             list(accumulate(phase.steps for phase in work.phases)),
             Mixture(work.phases),
         )
-        reader = Fitted if isinstance(work, TrainWork) and work.packing == "best_fit" else Stream
+        fits = isinstance(work, SftWork) or (isinstance(work, TrainWork) and work.packing == "best_fit")
+        reader = Fitted if fits else Stream
         self._readers: dict[str, Fitted | Stream] = {
             name: reader(sets[name].train, seed(work.rng, "order", work.earlier, name)) for name in names
         }

@@ -54,6 +54,18 @@ def prompts(rng: int, count: int) -> list[Question]:
     return [Question(f"the {question} is", answer(question)) for question in drawn]
 
 
+def instructions(wrong: Fraction, rng: int, count: int, *, held: bool = False) -> list[Question]:
+    """Questions alone, as a user asks them, each with its answer: exactly this share of them is wrong."""
+    part = "heldout" if held else "train"
+    asked = _questions(count, Random(seed(rng, "instructions", part)), held=held)
+    mistaken = _mistakes(count, wrong, seed(rng, "instructions", part, "which"))
+    slips = Random(seed(rng, "instructions", part, "slips"))
+    return [
+        Question(question, slip(question, slips) if at in mistaken else answer(question))
+        for at, question in enumerate(asked)
+    ]
+
+
 def sentence(question: str, reply: str) -> str:
     return f"the {question} is {reply} ."
 

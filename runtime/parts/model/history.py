@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ....compiler.plan.model import TrainedWork
+from ..chat import carried
 
 NAME = "history.json"
 Entry = dict[str, Any]
@@ -29,7 +30,11 @@ def write(folder: Path, entries: list[Entry]) -> None:
 
 
 def hand_on(before: Path, folder: Path, kind: str, work: TrainedWork, facts: Mapping[str, Any]) -> None:
-    """Write what the model in `before` has been through and, as one entry more, what a stage did since."""
+    """Write what the model in `before` has been through and, as one entry more, what a stage did since.
+
+    A chat template that it carries goes on with it.
+    """
+    carried.hand_on(before, folder)
     told = {name: facts[name] for name in ("steps", "tokens", "drawn")}
     longest = max(phase.context for phase in work.phases)
     write(folder, [*read(before), {"kind": kind, "context": longest, **told}])

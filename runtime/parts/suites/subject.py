@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..chat.template import ChatTemplate
 from ..data.vocabulary import Vocabulary
 from ..model.decoder import Decoder
 
@@ -22,6 +23,8 @@ class Subject:
     rope: float | None
     inputs: Mapping[str, Path]
     root: Path = Path()
+    chat: ChatTemplate | None = None
+    """How it is asked in conversation; None where it carries no template."""
 
     @property
     def vocab(self) -> int:
