@@ -57,7 +57,7 @@ def prompts(rng: int, count: int) -> list[Question]:
 def instructions(wrong: Fraction, rng: int, count: int, *, held: bool = False) -> list[Question]:
     """Questions alone, as a user asks them, each with its answer: exactly this share of them is wrong."""
     part = "heldout" if held else "train"
-    asked = _questions(count, Random(seed(rng, "instructions", part)), held=held)
+    asked = questions(count, Random(seed(rng, "instructions", part)), held=held)
     mistaken = _mistakes(count, wrong, seed(rng, "instructions", part, "which"))
     slips = Random(seed(rng, "instructions", part, "slips"))
     return [
