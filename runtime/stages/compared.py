@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from ...compiler.plan.model import Step, Template, TrainedWork
 from ..errors import StageError
-from ..parts.chat.template import ChatTemplate, carry, hand_on
+from ..parts.chat import carried
+from ..parts.chat.template import ChatTemplate
 from ..parts.preferences.batches import Example
 from ..parts.preferences.examples import examples
 from .opened import laid_out
@@ -61,6 +62,6 @@ def laid_on(work: Work, sets: Sets) -> Work:
 def leave(template: ChatTemplate, asked: Template | None, model: Path, folder: Path) -> None:
     """The template beside a model that was taught with it: the spec's, or the one that its model carried."""
     if asked:
-        carry(template, folder)
+        carried.write(folder, template.text, template.stop)
     else:
-        hand_on(model, folder)
+        carried.hand_on(model, folder)

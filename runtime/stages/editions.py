@@ -20,7 +20,7 @@ EDITIONS = {
     "upcycle": 1,
     "merge": 1,
     "targets": 1,
-    "distill": 1,
+    "part": 1,
     "sft": 1,
     "distill": 2,
     "reward": 1,

@@ -72,6 +72,20 @@ eval tastes { of = [liked, drawn];  benches = [prefers] }
 release referee { model = judge }
 release second { model = strict }
 """
+SPOKEN = """
+corpus chats { source = builtin("instructions", wrong: 30%);  examples = 48 }
+sft spoke { from = last;  data = chats;  epochs = 1;  batch = 16 sequences;  context = 64 context;  lr = 1e-3
+  dropout = 10% }
+sft slight like spoke { from = spoke;  data = asks_alike;  lora { rank = 2 }
+  teacher = last;  target = distribution() }
+mix asks_alike { chats = 100% }
+bench heard { suite = exact_match(chats, questions: 10) }
+eval talks { of = [spoke, slight];  benches = [heard] }
+prompts some { source = builtin("skills");  examples = 9 }
+distill half like echo { data = on_policy(some.part(2, of: 3), max_new: 4 tokens) }
+eval halves { of = [half];  benches = [reads] }
+release spoken_for { model = slight }
+"""
 SMALL = (
     SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
     + """\
@@ -91,6 +105,7 @@ release merged_back { model = back }
     + TAUGHT
     + LIKED
     + CURATED
+    + SPOKEN
 )
 
 
@@ -101,6 +116,8 @@ def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     for step in plan.steps:
         facts, folder = store.facts(step.fingerprint), store.path(step.fingerprint)
         match step.work.kind:
+            case "part":
+                told = facts["rows"]
             case "corpus" | "curate" | "prompts" | "preferences":
                 told: Any = facts["sha256"]
             case "tokenizer":
