@@ -41,6 +41,7 @@ def test_damaged_tables_are_built_anew(damage: str, tmp_path, monkeypatch):
 
 def test_tables_can_be_written_and_read_back(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "TABLES", tmp_path / "tables.json")
+    monkeypatch.setattr(tables, "MACHINE", tmp_path / "machine.json")
     tables.write()
     assert tables.parser.__wrapped__().source_path == "<deserialized>"
 
