@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fnmatch import fnmatch
+from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_origin, get_type_hints
@@ -156,12 +157,23 @@ def _of_folder(folder: Path) -> Config:
         if not path.is_file():
             continue
         try:
-            tools: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("tool")
+            found = _said(path, path.read_text(encoding="utf-8"))
+        except BadConfig:
+            raise
         except (OSError, ValueError) as error:
             raise BadConfig(f"{path}: {error}") from None
-        if isinstance(tools, dict) and "lehr" in tools:
-            return read(cast("dict[str, Any]", tools)["lehr"], path)
+        if found is not None:
+            return found
     return Config()
+
+
+@lru_cache(maxsize=16)
+def _said(path: Path, text: str) -> Config | None:
+    """What a file with this text says; specs that lie together share it."""
+    tools: Any = tomllib.loads(text).get("tool")
+    if not isinstance(tools, dict) or "lehr" not in tools:
+        return None
+    return read(cast("dict[str, Any]", tools)["lehr"], path)
 
 
 def read(table: Any, path: Path) -> Config:

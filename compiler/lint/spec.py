@@ -218,17 +218,21 @@ def walk(node: Any) -> Iterator[ast.Node]:
     waiting: list[Any] = [node]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, tuple):
-            waiting += reversed(cast("tuple[Any, ...]", one))
-        elif isinstance(one, ast.Node):
+        kind = one.__class__
+        if kind is tuple:
+            waiting += one[::-1]
+        elif (inner := _inner(kind)) is not None:
             yield one
-            waiting += [getattr(one, name) for name in reversed(_inner(type(one)))]
+            for name in inner:
+                waiting.append(getattr(one, name))
 
 
 _PLAIN = ("str", "bool", "Fraction", "Span", "Span | None")
 
 
 @cache
-def _inner(kind: type[ast.Node]) -> tuple[str, ...]:
-    """The fields of a kind of node that may hold other nodes."""
-    return tuple(one.name for one in fields(kind) if one.type not in _PLAIN)
+def _inner(kind: type[Any]) -> tuple[str, ...] | None:
+    """The fields of a kind of node that may hold other nodes, the last one first; None for what is no node."""
+    if not issubclass(kind, ast.Node):
+        return None
+    return tuple(one.name for one in reversed(fields(kind)) if one.type not in _PLAIN)

@@ -27,9 +27,12 @@ def unused_param(file: ast.File, spec: Spec) -> Findings:
     init other { arch = small;  tokenizer = words;  rng = seed }
     ```
     """
+    params = [one for one in file.body if isinstance(one, ast.Param)]
+    if not params:
+        return
     read = {name for one in file.body if not isinstance(one, ast.Param) for name in names_in(one)}
-    read |= {name for one in file.body if isinstance(one, ast.Param) for name in names_in(one.default)}
-    for one in file.body:
-        if isinstance(one, ast.Param) and one.name.text not in read:
+    read |= {name for one in params for name in names_in(one.default)}
+    for one in params:
+        if one.name.text not in read:
             fix = Fix("take it out", (removal(one.span),), "unsafe")
             yield finding(one.name.span, f"nothing reads `{one.name.text}`", fix=fix)

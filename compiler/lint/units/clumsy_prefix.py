@@ -37,21 +37,27 @@ def clumsy_prefix(file: ast.File, spec: Spec) -> Findings:
     train more { from = grown;  data = large;  tokens = 1M;  batch = 4Ki;  lr = 1e-3 }
     ```
     """
-    fields = [
-        one for one in walk(file.body) if isinstance(one, ast.Field) and one.path[-1].text not in _CONTEXTS
-    ]
-    plain = {id(node) for one in fields for node in walk(one.value)}
-    for node in walk(file.body):
+    nodes = list(walk(file.body))
+    plain: set[int] | None = None
+    for node in nodes:
         if not isinstance(node, ast.Number) or node.suffix not in _NEXT or node.noun == "context":
             continue
-        if node.suffix == "M" and not node.noun and id(node) not in plain:
-            continue  # it may be a context, here or where a `let` is read
+        if node.suffix == "M" and not node.noun:
+            plain = _plainly(nodes) if plain is None else plain
+            if id(node) not in plain:
+                continue  # it may be a context, here or where a `let` is read
         prefix, factor = _NEXT[node.suffix]
         value = node.value / factor
         if value >= 1 and (factor == 1000 or value.denominator == 1):
             text = f"{_plain(value)}{prefix}" + (f" {node.noun}" if node.noun else "")
             fix = Fix(f"write `{text}`", (Edit(node.span, text),))
             yield finding(node.span, f"`{node.span.text}` is `{text}`", fix=fix)
+
+
+def _plainly(nodes: list[ast.Node]) -> set[int]:
+    """The nodes in the values of fields that hold no context."""
+    fields = [one for one in nodes if isinstance(one, ast.Field) and one.path[-1].text not in _CONTEXTS]
+    return {id(node) for one in fields for node in walk(one.value)}
 
 
 def _plain(value: Fraction) -> str:
