@@ -34,6 +34,10 @@ def _names() -> list[str]:
 @click.option(
     "--spec", metavar="SPEC", help="The spec in which a stage is looked for. Default: those in `specs/`."
 )
+@click.option("--tokens", is_flag=True, help="Show a row that a stage learns from, token by token.")
+@click.option(
+    "--row", type=click.IntRange(0), default=0, metavar="N", help="Which row. Default: the first, 0."
+)
 @formats("text", "json")
 @settings
 @profile
@@ -43,6 +47,8 @@ def verb(
     ctx: click.Context,
     words: tuple[str, ...],
     spec: str | None,
+    tokens: bool,
+    row: int,
     form: str,
     settings: tuple[str, ...],
     profile: str,
@@ -55,6 +61,7 @@ def verb(
     lehr explain distill           a block kind: fields, kinds, defaults
     lehr explain 128k context      what a quantity comes to
     lehr explain long_context      a stage: every value, and where it comes from
+    lehr explain tuned --tokens    a row of an `sft`: prompt, answer, template, and what is cut
     lehr explain kernels           which implementation serves this machine, and why
     """
     from ..compiler.tools.explain import code, quantity
@@ -67,8 +74,12 @@ def verb(
         from .show_kernels import show
 
         ctx.exit(show(form, color))
+    if tokens:
+        from .show_tokens import show as show_tokens
+
+        ctx.exit(show_tokens(what, spec, settings, profile, row, form, color))
     if form == "json":
-        raise click.UsageError("only `lehr explain kernels` is told as json")
+        raise click.UsageError("only `lehr explain kernels` and `--tokens` are told as json")
     page = None if spec else code(what) or kind(what) or quantity(what)
     if page is None and not _show_stages(what, spec, settings, profile):
         raise click.UsageError(_unknown(what, spec))
