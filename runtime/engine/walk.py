@@ -250,7 +250,7 @@ class _Walk:
         """Write down how a step ended, and say it as a letter."""
         state, facts = ended(error)
         try:
-            if state != "held":  # that is entered and told already, with what was measured
+            if self.ledger.entries[step.address].state != "held":  # a gate enters and tells what it measured
                 self._enter(step, state=state, because=facts["because"])
                 self.journal.say(step.address, state, facts)
         except OSError:

@@ -37,6 +37,14 @@ def lacking(step: model.Step) -> Iterator[str]:
             yield f'preferences out of `builtin("{name}")`'
         case model.TrainedWork(open=model.Open()) if work.kind not in ("sft", "reward", "dpo", "rl"):
             yield "a stage whose length only a run can tell"
+        case model.PickWork() if "prompts" not in step.inputs:
+            yield "a choice of models by a check outside of a `sample`, whose prompts they could answer"
+        case model.LabelWork(oracle=None, people=None):
+            yield "labels by nobody"
+        case model.SampleWork(template=model.Template(text=None, path=path)):
+            yield f"the chat template {path}, which was not there when the plan was made"
+        case model.SynthesizeWork(template=model.Template(text=None, path=path)):
+            yield f"the template {path}, which was not there when the plan was made"
         case model.DistillWork(on_policy=model.OnPolicy() as policy, target=target):
             yield from _unlearnable(policy, target)
         case model.SftWork(lora=model.Lora(), merge_back=model.MergeBack()):

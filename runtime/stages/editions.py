@@ -25,6 +25,10 @@ EDITIONS = {
     "distill": 2,
     "reward": 1,
     "dpo": 1,
+    "sample": 1,
+    "label": 1,
+    "synthesize": 1,
+    "pick": 1,
     "eval": 4,
     "release": 2,
 }

@@ -26,6 +26,7 @@ from lehr.compiler import compile as compile_spec
 from lehr.compiler.plan.files import file
 from lehr.compiler.plan.model import ClassifierWork, HashedLinear, LoadWork, Origin, Plan, Step
 from lehr.runtime.engine.walk import run
+from lehr.runtime.parts.data.tables import read_records
 from lehr.runtime.parts.huggingface.written import config
 from lehr.runtime.parts.model.decoder import Decoder
 from lehr.runtime.parts.model.initial import initialise
@@ -86,6 +87,14 @@ distill half like echo { data = on_policy(some.part(2, of: 3), max_new: 4 tokens
 eval halves { of = [half];  benches = [reads] }
 release spoken_for { model = slight }
 """
+ANSWERED = """
+sample tries { from = [grown, last];  prompts = asks;  per_prompt = 2..3;  judge = shorter;  keep = extremes
+  max_new = 24 tokens }
+sample every { from = top(1, [grown, last], by: shorter);  prompts = asks;  per_prompt = 2;  max_new = 8 tokens }
+label told { of = every;  by = oracle(shorter) }
+synthesize more { by = last;  seeds = chats;  template = "tests/runtime/golden/ask.jinja";  count = 40
+  max_new = 24 tokens }
+"""
 SMALL = (
     SPEC.replace("steps   = 60", "steps   = 12").replace("steps = 10", "steps = 3")
     + """\
@@ -106,6 +115,7 @@ release merged_back { model = back }
     + LIKED
     + CURATED
     + SPOKEN
+    + ANSWERED
 )
 
 
@@ -120,6 +130,8 @@ def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
                 told = facts["rows"]
             case "corpus" | "curate" | "prompts" | "preferences":
                 told: Any = facts["sha256"]
+            case "sample" | "label" | "synthesize":
+                told = digest([row for path in sorted(folder.glob("*.parquet")) for row in read_records(path)])
             case "tokenizer":
                 learnt = json.loads((folder / "tokenizer.json").read_text())["model"]
                 told = digest([learnt["vocab"], learnt["merges"]])

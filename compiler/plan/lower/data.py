@@ -26,6 +26,9 @@ from ...units import Quantity
 from .. import files, library, model
 from .drafts import Drafts
 
+_EVERY = model.Checkpoint(every=1, keep=1 << 20)
+"""Of what models write: each batch is kept until all are there."""
+
 # ---- what is read -----------------------------------------------------------------
 
 
@@ -303,7 +306,7 @@ def _sample(drafts: Drafts, block: Sample) -> None:
         reader = tokenizer(drafts, one)
         if inputs.setdefault("tokenizer", reader) != reader:
             inputs[role.replace("model", "tokenizer")] = reader
-    drafts.add(block.address, block, work, inputs)
+    drafts.add(block.address, block, work, inputs, _EVERY)
 
 
 def _synthesize(drafts: Drafts, block: Synthesize) -> None:
@@ -321,4 +324,4 @@ def _synthesize(drafts: Drafts, block: Synthesize) -> None:
         judge=judged,
         rng=drafts.rng(block.rng),
     )
-    drafts.add(block.address, block, work, inputs)
+    drafts.add(block.address, block, work, inputs, _EVERY)

@@ -56,7 +56,7 @@ class _Refused(TemplateError):
     """What a template raises by itself."""
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class Sandbox(ImmutableSandboxedEnvironment):
     """Products and powers of anything but small numbers are refused: `'x' * 10**10` takes all memory."""
 
     intercepted_binops = frozenset(("*", "**"))
@@ -74,7 +74,7 @@ Render = Callable[[Sequence[Mapping[str, str]], bool, Mapping[str, str]], str]
 
 def compiled(text: str) -> Render:
     """A template ready to render; raises Failed."""
-    sandbox = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
+    sandbox = Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
     sandbox.filters |= {"trim": _trim, "tojson": _as_json}
     sandbox.globals |= {"raise_exception": _raise, "strftime_now": lambda _: _TODAY}
     try:

@@ -45,9 +45,9 @@ def records(path: Path) -> Iterator[Callable[[str, str, str], None]]:
 
 
 def read_records(path: Path) -> Iterator[tuple[str, str, str]]:
-    """What `records` wrote."""
+    """What `records` wrote; of documents alone nothing else is known."""
     for row in _rows(path):
-        yield row["id"], row["text"], row["meta"]
+        yield row["id"], row["text"], row.get("meta", "")
 
 
 def write_documents(path: Path, documents: Iterable[Document]) -> None:
