@@ -88,10 +88,13 @@ eval halves { of = [half];  benches = [reads] }
 release spoken_for { model = slight }
 """
 ANSWERED = """
+# lehr: allow LIN103 -- its result is looked at here
 sample tries { from = [grown, last];  prompts = asks;  per_prompt = 2..3;  judge = shorter;  keep = extremes
   max_new = 24 tokens }
 sample every { from = top(1, [grown, last], by: shorter);  prompts = asks;  per_prompt = 2;  max_new = 8 tokens }
+# lehr: allow LIN103 -- its result is looked at here
 label told { of = every;  by = oracle(shorter) }
+# lehr: allow LIN103 -- its result is looked at here
 synthesize more { by = last;  seeds = chats;  template = "tests/runtime/golden/ask.jinja";  count = 40
   max_new = 24 tokens }
 """
@@ -131,7 +134,9 @@ def results(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             case "corpus" | "curate" | "prompts" | "preferences":
                 told: Any = facts["sha256"]
             case "sample" | "label" | "synthesize":
-                told = digest([row for path in sorted(folder.glob("*.parquet")) for row in read_records(path)])
+                told = digest(
+                    [row for path in sorted(folder.glob("*.parquet")) for row in read_records(path)]
+                )
             case "tokenizer":
                 learnt = json.loads((folder / "tokenizer.json").read_text())["model"]
                 told = digest([learnt["vocab"], learnt["merges"]])
