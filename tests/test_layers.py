@@ -34,6 +34,7 @@ CONTRACT: dict[str, set[str]] = {
     "runtime.store": PLAN | {"runtime.errors", "torch", "safetensors"},
     "runtime.parts": PLAN | {"runtime.errors", "kernels", "torch", "safetensors", "tokenizers", "pyarrow"},
     "runtime.parts.chat": PLAN | {"runtime.errors", "runtime.parts", "torch", "tokenizers", "jinja2"},
+    "runtime.parts.sampling": PLAN | {"runtime.errors", "runtime.parts", "torch", "jinja2"},
     "runtime.parts.suites": PLAN | {"runtime.errors", "runtime.parts", "kernels", "torch", "lm_eval"},
     "runtime.stages": PLAN
     | {"runtime.errors", "runtime.parts", "runtime.store", "torch", "tokenizers", "pyarrow"},
