@@ -49,9 +49,9 @@ class Report:
         print(f"  {text}", flush=True)
         self.rows += ["", text]
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, title: str = "Training on a CPU") -> None:
         path.parent.mkdir(exist_ok=True)
-        head = ["# Training on a CPU", "", *(f"- {line}" for line in self.about)]
+        head = [f"# {title}", "", *(f"- {line}" for line in self.about)]
         path.write_text("\n".join([*head, *self.rows]) + "\n")
         print(f"\nkept in {path}")
 

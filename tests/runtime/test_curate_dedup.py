@@ -12,7 +12,7 @@ from curation import corpus, kept, made
 from rooms import desk
 
 from lehr.runtime.parts.curate import copies, lines, minhash, shards, sorted_runs
-from lehr.runtime.parts.curate.words import words
+from lehr.runtime.parts.curate.words import numbered, numbered_each, words
 
 MINHASH = {"kind": "minhash", "shingle": 5, "bands": 14, "rows": 8}
 
@@ -115,7 +115,8 @@ def test_a_signature_estimates_the_agreement():
         shared = rng.randrange(20, 110)
         found = [minhash.shingles(" ".join(text), 5) for text in (one, one[:shared] + other[shared:])]
         true = minhash.jaccard(*found)
-        signed = minhash.signatures(found, hashes)
+        starts = np.array([0, len(found[0]), len(found[0]) + len(found[1])])
+        signed = minhash.signatures(np.concatenate(found), starts, hashes)
         errors.append((float((signed[0] == signed[1]).mean()) - true) / (true * (1 - true) / hashes) ** 0.5)
     assert abs(np.mean(errors)) < 4 / 60**0.5
     assert 0.7 < np.std(errors) < 1.3
@@ -205,3 +206,28 @@ def test_words_are_the_same_of_plain_and_of_other_texts():
         "\u30bf".encode(),
         b"d",
     ]
+
+
+def test_shingles_of_many_texts_are_those_of_each():
+    texts = [
+        "",
+        "one two three four five six",
+        "short",
+        "caf\u00e9 one two",
+        "...",
+        "one two three four five",
+        "a b",
+    ]
+    flat, starts = minhash.shingles_each(texts, 5)
+    assert np.diff(starts).tolist() == [0, 2, 1, 1, 0, 1, 1]
+    for at, text in enumerate(texts):
+        assert sorted(flat[starts[at] : starts[at + 1]]) == minhash.shingles(text, 5).tolist()
+    assert flat[starts[1]] == flat[starts[5]]
+
+
+def test_a_word_has_its_number_wherever_it_stands():
+    texts = ["one two", "two", "x " * 9000 + "two", "\u6771 two"]
+    flat, starts = numbered_each(texts)
+    assert {int(flat[starts[at + 1] - 1]) for at in range(4)} == {int(numbered("two")[0])}
+    assert len(set(flat.tolist())) == 4
+    assert [int(end - start) for start, end in pairwise(starts)] == [len(words(text)) for text in texts]

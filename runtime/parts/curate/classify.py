@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from ....compiler.plan.model import FastText, HashedLinear
-from .words import numbers, runs, words
+from .words import numbered, runs, words
 
 WEIGHTS, BINARY, TOLD = "weights.safetensors", "model.bin", "classifier.json"
 HALF = 0.5
@@ -67,7 +67,7 @@ def measures(scores: Sequence[float], yes: Sequence[bool]) -> dict[str, float]:
 
 def features(text: str, count: int) -> Features:
     """The words and word pairs of a text as places among `count`, and their weights: a vector of length 1."""
-    single = numbers(words(text))
+    single = numbered(text)
     every = np.concatenate([single, runs(single, 2)]) % np.uint64(count)
     places, often = np.unique(every.astype(np.int64), return_counts=True)
     length = float(np.sqrt(np.square(often.astype(np.float64)).sum())) or 1.0

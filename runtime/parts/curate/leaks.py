@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .sorted_runs import opened
-from .words import Numbers, numbers, runs, words
+from .words import Numbers, numbered, runs, words
 
 SEED = 5
 """Words in a row that a question and a text share before their subsequences are compared."""
@@ -40,10 +40,10 @@ def index_runs(questions: Iterable[Question], lengths: Sequence[int], out: Path)
     for bench, text in questions:
         if bench not in names:
             names.append(bench)
-        numbered = numbers(words(text))
-        short += len(numbered) < lengths[0]
+        numbers = numbered(text)
+        short += len(numbers) < lengths[0]
         for length in lengths:
-            some = runs(numbered, length)
+            some = runs(numbers, length)
             found[length].append(some)
             owners[length].append(np.full(len(some), names.index(bench), np.uint32))
     for length in lengths:
@@ -71,18 +71,18 @@ class Runs:
         self._sieve = np.zeros(1 << size, np.bool_)
         self._sieve[np.asarray(self._runs[lengths[0]]) & self._bits] = True
 
-    def _hits(self, numbered: Numbers) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+    def _hits(self, numbers: Numbers) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """For each length: where runs of the questions stand, and which they are.
 
         A run of a question begins with a shorter one, so the longer are looked for where those were found.
         """
-        every = runs(numbered, self._lengths[0])
+        every = runs(numbers, self._lengths[0])
         places = np.flatnonzero(self._sieve[every & self._bits])
         for length in self._lengths:
-            places = places[places <= len(numbered) - length]
+            places = places[places <= len(numbers) - length]
             if not len(places):
                 return
-            some = runs(numbered, length)[places]
+            some = runs(numbers, length)[places]
             known = self._runs[length]
             at = np.minimum(np.searchsorted(known, some), len(known) - 1) if len(known) else places[:0]
             same = np.asarray(known[at]) == some if len(known) else np.zeros(len(places), np.bool_)
@@ -93,14 +93,14 @@ class Runs:
         """How often these texts have each run, by its length."""
         totals = {length: np.zeros(len(self._runs[length]), np.uint64) for length in self._lengths}
         for text in texts:
-            for length, _, which in self._hits(numbers(words(text))):
+            for length, _, which in self._hits(numbered(text)):
                 np.add.at(totals[length], which, np.uint64(1))
         return totals
 
     def leak(self, text: str) -> tuple[str, str] | None:
         """A bench, and words of it that the text has and that are not common usage."""
         found = words(text)
-        for length, places, which in self._hits(numbers(found)):
+        for length, places, which in self._hits(numbered(text)):
             if self._counts and self._common is not None:
                 rare = np.asarray(self._counts[length][which]) < self._common
                 places, which = places[rare], which[rare]
@@ -127,11 +127,11 @@ def index_sequences(questions: Iterable[Question], least: int, out: Path) -> int
     for bench, text in questions:
         if bench not in names:
             names.append(bench)
-        numbered = numbers(words(text))
-        short += len(numbered) < least
-        if len(numbered) >= least and numbered.tobytes() not in kept:
-            kept[numbered.tobytes()] = len(texts)
-            texts.append(numbered)
+        numbers = numbered(text)
+        short += len(numbers) < least
+        if len(numbers) >= least and numbers.tobytes() not in kept:
+            kept[numbers.tobytes()] = len(texts)
+            texts.append(numbers)
             owners.append(names.index(bench))
     seeds = [np.unique(runs(one, min(SEED, least))) for one in texts]
     flat = _joined(seeds, np.uint64)
@@ -165,23 +165,23 @@ class Sequences:
 
     def leak(self, text: str) -> tuple[str, str] | None:
         """A bench, and how much of a question of it a stretch of the text follows."""
-        numbered = numbers(words(text))
+        numbers = numbered(text)
         seen: dict[int, int] = {}
-        for place, question in self._begun(numbered):
+        for place, question in self._begun(numbers):
             own = np.asarray(self._words[int(self._starts[question]) : int(self._starts[question + 1])])
             if place < seen.get(question, 0):
                 continue  # the stretch around the last place holds most of what stands around this one
             seen[question] = place + len(own) // 2
-            stretch = numbered[max(0, place - len(own)) : place + self._seed + len(own)]
+            stretch = numbers[max(0, place - len(own)) : place + self._seed + len(own)]
             common = subsequence(own.tolist(), stretch.tolist())
             if common >= max(self._least, self._share * min(len(own), len(stretch))):
                 bench = self._benches[int(self._owners[question])]
                 return bench, f"{common} of {len(own)} words"
         return None
 
-    def _begun(self, numbered: Numbers) -> Iterator[tuple[int, int]]:
+    def _begun(self, numbers: Numbers) -> Iterator[tuple[int, int]]:
         """Where in a text a run of a question stands, and of which."""
-        some = runs(numbered, self._seed)
+        some = runs(numbers, self._seed)
         begins = np.searchsorted(self._seeds, some, "left")
         ends = np.searchsorted(self._seeds, some, "right")
         for place in np.flatnonzero(begins < ends).tolist():

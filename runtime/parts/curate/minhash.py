@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import sorted_runs
-from .words import Numbers, numbers, runs, words
+from .words import Numbers, mixed, numbered_each, runs
 
 Shingles = NDArray[np.uint32]
 """A document's runs of words as sorted numbers, each once."""
@@ -29,9 +29,11 @@ _DROP = np.dtype([("document", np.uint64), ("kept", np.uint64), ("agreement", np
 _SEED = 1
 _TOGETHER = 1 << 15
 """Shingles that are hashed together: what stays in a core's cache."""
+_AT_ONCE = 1 << 22
+"""Characters of text that are counted together."""
 _COMMON = 16
 """Of more documents in one band only some pairs are compared: pairs grow as the square."""
-_PAIRS = 1 << 20
+_PAIRS = 1 << 15
 """Pairs that may wait to be looked at."""
 
 
@@ -54,47 +56,59 @@ class Minhash:
 
 def shingles(text: str, length: int) -> Shingles:
     """The runs of words of a text; of a shorter text the whole is one."""
-    found = numbers(words(text))
-    return np.unique(_narrow(runs(found, min(length, len(found))))) if len(found) else _NONE
+    return np.unique(shingles_each([text], length)[0])
+
+
+def shingles_each(texts: Sequence[str], length: int) -> tuple[Shingles, NDArray[np.int64]]:
+    """The runs of words of some texts in a row, copies too, and where in it each text starts, and the end."""
+    numbers, starts = numbered_each(texts)
+    sizes = np.diff(starts)
+    counts = np.where(sizes >= length, sizes - length + 1, np.minimum(sizes, 1))
+    places = np.ones(len(numbers), np.bool_)
+    for text in np.flatnonzero(sizes >= length).tolist():
+        places[starts[text + 1] - length + 1 : starts[text + 1]] = False
+    padded = np.concatenate([numbers, np.zeros(length - 1, np.uint64)])
+    every = runs(padded, length)
+    for text in np.flatnonzero((sizes > 0) & (sizes < length)).tolist():
+        first, last = starts[text], starts[text + 1]
+        every[first] = runs(numbers[first:last], int(last - first))[0]
+        places[first + 1 : last] = False
+    return _narrow(every[places]), np.cumsum([0, *counts.tolist()])
 
 
 def _narrow(wide: Numbers) -> Shingles:
-    mixed = wide * np.uint64(0xFF51AFD7ED558CCD)
-    return (mixed >> np.uint64(32)).astype(np.uint32)
+    return (mixed(wide) >> np.uint64(32)).astype(np.uint32)
 
 
 _NONE = np.empty(0, np.uint32)
 
 
-def signatures(found: Sequence[Shingles], count: int) -> NDArray[np.uint32]:
+def signatures(flat: Shingles, starts: NDArray[np.int64], count: int) -> NDArray[np.uint32]:
     """`count` hashes of each document: the least that each of as many functions gives of its shingles.
 
-    A document without shingles cannot have one; leave it out.
+    The shingles stand in a row, those of document k at `starts[k] : starts[k + 1]`; none may be without.
     """
     draw = np.random.Generator(np.random.PCG64(_SEED))
     factors = draw.integers(0, 1 << 32, count, dtype=np.uint32) | np.uint32(1)
     terms = draw.integers(0, 1 << 32, count, dtype=np.uint32)
-    least = np.empty((count, len(found)), np.uint32)
-    for first, last in _together(found):
-        flat = np.concatenate(found[first:last])
-        begins = np.cumsum([0, *map(len, found[first : last - 1])])
-        hashed = np.empty_like(flat)
+    least = np.empty((count, len(starts) - 1), np.uint32)
+    for first, last in _together(starts):
+        some = flat[starts[first] : starts[last]]
+        begins = starts[first:last] - starts[first]
+        hashed = np.empty_like(some)
         for function in range(count):
-            np.multiply(flat, factors[function], out=hashed)
+            np.multiply(some, factors[function], out=hashed)
             np.add(hashed, terms[function], out=hashed)
             np.minimum.reduceat(hashed, begins, out=least[function, first:last])
     return np.ascontiguousarray(least.T)
 
 
-def _together(found: Sequence[Shingles]) -> Iterator[tuple[int, int]]:
-    first, size = 0, 0
-    for place, one in enumerate(found):
-        if size and size + len(one) > _TOGETHER:
-            yield first, place
-            first, size = place, 0
-        size += len(one)
-    if found:
-        yield first, len(found)
+def _together(starts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    first = 0
+    while first < len(starts) - 1:
+        last = max(first + 1, int(np.searchsorted(starts, starts[first] + _TOGETHER, "right")) - 1)
+        yield first, last
+        first = last
 
 
 def bands(signed: NDArray[np.uint32], settings: Minhash) -> Numbers:
@@ -102,30 +116,43 @@ def bands(signed: NDArray[np.uint32], settings: Minhash) -> Numbers:
     shaped = signed.reshape(len(signed), settings.bands, settings.rows).astype(np.uint64)
     total = np.broadcast_to(np.arange(1, settings.bands + 1, dtype=np.uint64), shaped.shape[:2]).copy()
     for row in range(settings.rows):
-        total = _mixed(total ^ shaped[:, :, row])
+        total = mixed(total ^ shaped[:, :, row])
     return total
 
 
-def _mixed(value: Numbers) -> Numbers:
-    """A bijection of 64 bits whose every bit depends on all (the finaliser of MurmurHash3)."""
-    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
-    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-    return value ^ (value >> np.uint64(33))
+def count(texts: Iterable[str], shard: int, folder: Path, settings: Minhash) -> None:
+    """Write a shard's bands and shingles."""
+    rows, every, sizes, first = [np.empty(0, _BAND)], [_NONE], list[NDArray[np.int64]](), 0
+    for some in _groups(texts):
+        flat, starts = shingles_each(some, settings.shingle)
+        full = np.flatnonzero(np.diff(starts))
+        signed = signatures(flat, np.append(starts[full], starts[-1]), settings.bands * settings.rows)
+        keys = bands(signed, settings)
+        found = np.empty(keys.size, _BAND)
+        found["key"] = keys.ravel()
+        found["document"] = np.repeat(
+            (full + first).astype(np.uint64) | np.uint64(shard << 32), settings.bands
+        )
+        rows.append(found)
+        every.append(flat)
+        sizes.append(np.diff(starts))
+        first += len(some)
+    sorted_runs.write(folder / "bands.npy", np.concatenate(rows))
+    np.save(folder / "starts.npy", np.cumsum(np.concatenate([np.zeros(1, np.int64), *sizes])))
+    np.save(folder / "shingles.npy", np.concatenate(every))
 
 
-def count(texts: Iterable[str], shard: int, folder: Path, settings: Minhash) -> int:
-    """Write a shard's bands and shingles; returns how many documents there were."""
-    found = [shingles(text, settings.shingle) for text in texts]
-    full = [place for place, one in enumerate(found) if len(one)]
-    some = [found[place] for place in full]
-    keys = bands(signatures(some, settings.bands * settings.rows), settings)
-    rows = np.empty(keys.size, _BAND)
-    rows["key"] = keys.ravel()
-    rows["document"] = np.repeat(np.array(full, np.uint64) | np.uint64(shard << 32), settings.bands)
-    sorted_runs.write(folder / "bands.npy", rows)
-    np.save(folder / "starts.npy", np.cumsum([0, *map(len, found)]))
-    np.save(folder / "shingles.npy", np.concatenate([_NONE, *found]))
-    return len(found)
+def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts that are counted together."""
+    held, size = list[str](), 0
+    for text in texts:
+        held.append(text)
+        size += len(text)
+        if size > _AT_ONCE:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
 
 
 # ---- merging: all shards --------------------------------------------------------------
@@ -141,15 +168,17 @@ def merge(folders: Sequence[Path], settings: Minhash) -> Iterator[tuple[int, int
 
 def _candidates(paths: Sequence[Path]) -> NDArray[np.uint64]:
     """Pairs of documents that share a band, each once, in order."""
-    found, waiting = [np.empty((0, 2), np.uint64)], 0
+    found, waiting = np.empty((0, 2), np.uint64), list[tuple[int, int]]()
     for piece in sorted_runs.pieces(paths):
         for begin, end in sorted_runs.groups(piece["key"]):
-            pairs = np.array(_pairs(piece["document"][begin:end].tolist()), np.uint64)
-            found.append(pairs)
-            waiting += len(pairs)
-            if waiting > _PAIRS:
-                found, waiting = [np.unique(np.concatenate(found), axis=0)], 0
-    return np.unique(np.concatenate(found), axis=0)
+            waiting += _pairs(piece["document"][begin:end].tolist())
+            if len(waiting) > max(_PAIRS, len(found)):
+                found, waiting = _each_once(found, waiting), []
+    return _each_once(found, waiting)
+
+
+def _each_once(found: NDArray[np.uint64], more: list[tuple[int, int]]) -> NDArray[np.uint64]:
+    return np.unique(np.concatenate([found, np.array(more, np.uint64).reshape(-1, 2)]), axis=0)
 
 
 def _pairs(documents: list[int]) -> list[tuple[int, int]]:
@@ -172,7 +201,7 @@ class _Shelf:
             names = ("starts.npy", "shingles.npy")
             self._open[shard] = tuple(sorted_runs.opened(folder / name) for name in names)
         starts, found = self._open[shard]
-        return np.asarray(found[int(starts[place]) : int(starts[place + 1])])
+        return np.unique(found[int(starts[place]) : int(starts[place + 1])])
 
 
 def _alike(

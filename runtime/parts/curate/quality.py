@@ -38,7 +38,8 @@ def keep(pages: Iterator[Page], given: Given) -> Filtered:
         if score < least:
             yield page.dropped(f"disliked by {judge}", score)
             continue
-        tags = [*page.meta.get(TAGS, ()), *([judge] if score >= HALF else ())]
+        before = page.meta.get(TAGS)
+        tags = [*(before if isinstance(before, list) else ()), *([judge] if score >= HALF else ())]
         known: dict[str, Any] = {judge: score, TAGS: tags} if tags else {judge: score}
         yield page.but(**known)
 

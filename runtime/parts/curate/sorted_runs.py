@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.void]
 """Rows with named fields, of which `key` is the first."""
 
-_PIECE = 1 << 20
+_PIECE = 1 << 17
 """Rows that are read together, about."""
 
 
@@ -34,17 +34,40 @@ def ordered(rows: Rows) -> Rows:
 
 def pieces(paths: Sequence[Path], rows: int = _PIECE) -> Iterator[Rows]:
     """All rows of all runs by rising key, sorted; rows of one key are in one piece."""
-    found = [opened(path) for path in paths]
+    found = [_Run(path) for path in paths]
     count = -(-sum(map(len, found)) // rows)
     bounds = [(index << 64) // count for index in range(1, count)]
     begins = [0] * len(found)
     for bound in (*bounds, None):
-        ends = [len(run) if bound is None else _place(run["key"], bound) for run in found]
-        slices = zip(found, begins, ends, strict=True)
-        piece = np.concatenate([run[begin:end] for run, begin, end in slices]) if found else None
+        ends = [len(run) if bound is None else bisect_left(run, bound) for run in found]
+        slices = [run.rows(*place) for run, *place in zip(found, begins, ends, strict=True)]
+        piece = np.concatenate(slices) if slices else None
         if piece is not None and len(piece):
             yield ordered(piece)
         begins = ends
+
+
+class _Run:
+    """The keys of a run by their place, and stretches of its rows.
+
+    They are read and not mapped: pages of a mapped file count as the process's own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            (self._count,), _, self._kind = np.lib.format.read_array_header_1_0(file)
+            self._path, self._from = path, file.tell()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: int) -> int:
+        return int(self.rows(place, place + 1)["key"][0])
+
+    def rows(self, begin: int, end: int) -> Rows:
+        start = self._from + begin * self._kind.itemsize
+        return np.fromfile(self._path, self._kind, end - begin, offset=start)
 
 
 def opened(path: Path) -> Any:
@@ -58,8 +81,3 @@ def groups(keys: NDArray[Any]) -> Iterator[tuple[int, int]]:
     begins = np.append(0, ends[:-1]) if len(ends) else ends
     several = np.flatnonzero(ends - begins > 1)
     yield from zip(begins[several].tolist(), ends[several].tolist(), strict=True)
-
-
-def _place(keys: Any, bound: int) -> int:
-    """The first row whose key is not below a bound; `searchsorted` would read them all."""
-    return bisect_left(keys, bound)
