@@ -62,6 +62,7 @@ def verb(
     lehr explain 128k context      what a quantity comes to
     lehr explain long_context      a stage: every value, and where it comes from
     lehr explain tuned --tokens    a row of an `sft`: prompt, answer, template, and what is cut
+    lehr explain clean.dropped     what a curation dropped in the newest run, and examples
     lehr explain kernels           which implementation serves this machine, and why
     """
     from ..compiler.tools.explain import code, quantity
@@ -78,6 +79,11 @@ def verb(
         from .show_tokens import show as show_tokens
 
         ctx.exit(show_tokens(what, spec, settings, profile, row, form, color))
+    if what.endswith(".dropped") and not spec:
+        from .show_dropped import show as show_dropped
+
+        if show_dropped(what.removesuffix(".dropped")):
+            ctx.exit(0)
     if form == "json":
         raise click.UsageError("only `lehr explain kernels` and `--tokens` are told as json")
     page = None if spec else code(what) or kind(what) or quantity(what)

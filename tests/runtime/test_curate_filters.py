@@ -42,7 +42,7 @@ def through(
         one.count(iter(pages), given, count)
         one.merge([count], given, answer)
         answers.append(answer)
-    given = Given(given.settings, 0, 1, {}, {}, given.root, 7, tuple(answers))
+    given = Given(given.settings, 0, 1, {}, {}, given.root, 7, answers=tuple(answers))
     found = list(filter_of(kind).keep(iter(pages), given))
     return [one for one in found if isinstance(one, Page)], [one for one in found if isinstance(one, Dropped)]
 

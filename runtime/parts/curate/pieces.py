@@ -1,11 +1,11 @@
-"""What counts as a word: a run of letters and digits, or a mark by itself."""
+"""What counts as a word: letters and digits, also around an apostrophe or a dot, or a mark by itself."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-_WORD = re.compile(r"\w+|\.{2,}|[^\w\s]")
+_WORD = re.compile(r"\w+(?:['’.]\w+|,\d+)*|-{2,}|\.{2,}|[^\w\s]")
 _SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s|$)")
 
 
