@@ -7,13 +7,18 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from rooms import Cut, Desk, desk
 
+from lehr.cli.door import lehr
+from lehr.compiler import compile as compile_spec
 from lehr.compiler.plan.model import CurateWork, Filter, Origin, Step
+from lehr.runtime.engine.walk import run
 from lehr.runtime.errors import Interrupted, StageError
 from lehr.runtime.parts.curate import shards
 from lehr.runtime.parts.data.tables import read_records, records
 from lehr.runtime.stages import curate
+from lehr.runtime.stages.editions import EDITIONS
 
 ORIGIN = Origin(path="spec.lehr", line=1, column=1)
 
@@ -98,7 +103,7 @@ def test_a_curation_goes_on_after_the_power_failed_anywhere(tmp_path: Path):
     whole = desk(tmp_path / "whole", workers=1)
     facts = made(whole, source, limit(20), limit(10))
     asked = whole.asked
-    for cut in range(1, asked + 1, 3):
+    for cut in (1, asked // 3, 2 * asked // 3, asked):
         room = desk(tmp_path / f"cut{cut}", workers=1, cut_after=cut)
         with pytest.raises(Cut):
             made(room, source, limit(20), limit(10))
@@ -118,3 +123,30 @@ def test_nothing_left_is_a_letter(tmp_path: Path, raw: Path):
         made(desk(tmp_path / "room"), raw, limit(0))
     assert caught.value.code == "RUN250"
     assert caught.value.notes == ("limit: 40 in, 0 kept",)
+
+
+def test_what_was_dropped_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "texts").mkdir()
+    lines = [json.dumps({"text": f"the text number {at} of forty"}) + "\n" for at in range(40)]
+    (tmp_path / "texts" / "a.jsonl").write_text("".join(lines))
+    (tmp_path / "tiny.lehr").write_text(
+        'lehr 1\npipeline tiny { rng = 7 }\ncorpus raw { source = files("texts/*") }\n'
+        "curate clean { of = raw;  limit { examples = 30 } }\n"
+        "tokenizer words { from = [clean];  vocab = 300 }\n"
+        "arch small { layers = 1;  width = 16;  heads = 2;  ffn = 32;  vocab = words.vocab }\n"
+        "init newborn { arch = small;  tokenizer = words }\n"
+        "train grown { from = newborn;  data = clean;  steps = 2;  context = 16 context;  lr = 1e-3\n"
+        "  batch = 64 tokens }\n"
+        "bench reads { suite = perplexity(clean, sequences: 4);  context = 16 context }\n"
+        "eval marks { of = [grown];  benches = [reads] }\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    plan, _ = compile_spec("tiny.lehr", editions=EDITIONS)
+    assert plan
+    run(plan, root=tmp_path)
+    assert not list((tmp_path / plan.run / "scratch").iterdir())
+    shown = CliRunner().invoke(lehr, ["explain", "clean.dropped"])
+    assert shown.exit_code == 0
+    assert "limit: beyond the limit, dropped 10" in shown.output
+    assert "texts/a.jsonl:" in shown.output
+    assert CliRunner().invoke(lehr, ["explain", "dirty.dropped"]).exit_code == 2

@@ -57,16 +57,29 @@ class _Ahead:
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts, self._held, self._at = parts, b"", 0
+        self._broken: ValueError | None = None
 
     def ahead(self, count: int) -> bytes:
         """At most so many bytes; fewer where the stream ends."""
         if len(self._held) - self._at < count:
             held, size = [self._held[self._at :]], len(self._held) - self._at
-            while size < count and (part := next(self._parts, None)) is not None:
+            while size < count and (part := self._next()) is not None:
                 held.append(part)
                 size += len(part)
             self._held, self._at = b"".join(held), 0
         return self._held[self._at : self._at + count]
+
+    def _next(self) -> bytes | None:
+        try:
+            return None if self._broken else next(self._parts, None)
+        except ValueError as error:
+            self._broken = error  # once what came before has been read
+            return None
+
+    def unless_broken(self) -> None:
+        """Raises what is wrong with the file, where that is why there is no more."""
+        if self._broken:
+            raise self._broken
 
     def skip(self, count: int) -> int:
         """Go on by so many bytes, or to the end; returns how many there were."""
@@ -99,6 +112,7 @@ def _records(stream: _Ahead, most: int) -> Iterator[bytes | ValueError | None]:
         if size > most + _HEADER:
             yield ValueError(f"is longer than {most >> 20} MiB") if is_page else None
             if stream.skip(size) < size:
+                stream.unless_broken()
                 yield ValueError("is cut off")
             continue
         raw = stream.ahead(size + _TAIL)
@@ -106,8 +120,11 @@ def _records(stream: _Ahead, most: int) -> Iterator[bytes | ValueError | None]:
             yield raw[:size] if is_page else None
             stream.skip(size)
         else:
+            if len(raw) < size:
+                stream.unless_broken()
             yield ValueError(f"is cut off or says a wrong length: {int(told[1])} bytes")
             _to_the_next(stream)
+    stream.unless_broken()
 
 
 def _head(start: bytes) -> tuple[bytes, int]:
