@@ -50,27 +50,18 @@ def _funnel(rows: list[dict[str, Any]]) -> str:
 
 
 def _examples(path: Path, steps: list[str]) -> list[str]:
-    """Reason after reason in the order of the steps: how many, and a few of them; read a batch at a time."""
-    import pyarrow.parquet as pq
-
+    """Reason after reason: how many, and a few of them."""
     from ..compiler.units import digits
+    from ..runtime.parts.curate.looking import reasons
 
-    counts: dict[tuple[str, str, bool], int] = {}
-    shown: dict[tuple[str, str, bool], list[str]] = {}
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=4096):
-            for row in batch.to_pylist():
-                key = row["step"], row["reason"], row["part"]
-                counts[key] = counts.get(key, 0) + 1
-                if len(some := shown.setdefault(key, [])) < _SHOWN:
-                    value = f" ({row['value']})" if row["value"] else ""
-                    some.append(f"    {row['id']}{value}")
-                    some += [f"      {_line(row['sample'])}"] if row["sample"] else []
     lines: list[str] = []
-    ranked = sorted(counts.items(), key=lambda one: (steps.index(one[0][0]), -one[1], one[0][1]))
-    for (step, reason, part), count in ranked:
-        what = "changed in" if part else "dropped"
-        lines += [f"{step}: {reason}, {what} {digits(count)}", *shown[step, reason, part], ""]
+    for one in reasons(path, steps, _SHOWN):
+        what = "changed in" if one.part else "dropped"
+        lines.append(f"{one.step}: {one.reason}, {what} {digits(one.count)}")
+        for row in one.first:
+            lines.append(f"    {row['id']}" + (f" ({row['value']})" if row["value"] else ""))
+            lines += [f"      {_line(row['sample'])}"] if row["sample"] else []
+        lines.append("")
     return lines
 
 
