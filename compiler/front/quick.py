@@ -58,6 +58,7 @@ class Machine:
         self.kinds: dict[str, list[str]] = stored["kinds"]
         self.starts: dict[str, int] = stored["starts"]
         self.ends: dict[str, int] = stored["ends"]
+        self.chains: dict[tuple[int, int, str], int] = {}
         self.tokens = re.compile(stored["tokens"])
         self.continued = re.compile(stored["continued"])
 
@@ -82,26 +83,26 @@ def expression(text: str, start: int, end: int) -> Child:
 
 def _read(text: str, at: int, end: int, what: str) -> Child:
     made = machine()
-    rows, rules, handed, last = made.rows, made.rules, made.handed, made.ends[what]
+    rows, rules, handed, chains, last = made.rows, made.rules, made.handed, made.chains, made.ends[what]
     state, links = made.starts[what], 0
     states, values, starts, ends = [state], list[Value](), list[int](), list[int]()
     for kinds, start, stop in _tokens(made, text, at, end):
         row = rows[state]
         kind = next((one for one in kinds if one in row), "")
         while (action := row.get(kind)) is not None and action < 0:
-            leads = handed[~action]
-            if leads is None:
+            if handed[~action] is not None:
+                key = (states[-2], state, kind)
+                states[-1] = state = chains.get(key) or chains.setdefault(key, _handed_on(made, *key, last))
+            else:
                 rule = rules[~action]
-                takes, leads = rule.takes, rule.leads
+                takes = rule.takes
                 values[-takes:] = [_value(rule, values[-takes:], starts[-takes], ends[-1])]
                 starts[-takes:], ends[-takes:] = [starts[-takes]], [ends[-1]]
                 del states[-takes:]
-            else:
-                states.pop()
-            state = rows[states[-1]][leads]
+                state = rows[states[-1]][rule.leads]
+                states.append(state)
             if state == last and kind == _END:
                 return cast("Child", values[0])
-            states.append(state)
             row = rows[state]
         if kind in _COUNTED:
             links += 1
@@ -115,6 +116,16 @@ def _read(text: str, at: int, end: int, what: str) -> Child:
         starts.append(start)
         ends.append(stop)
     return None
+
+
+def _handed_on(made: Machine, below: int, state: int, kind: str, last: int) -> int:
+    """Where rules lead that only hand on what they took: an atom is a product, a sum, and at last an expression."""
+    rows = made.rows
+    while (action := rows[state].get(kind, 0)) < 0 and (leads := made.handed[~action]) is not None:
+        state = rows[below][leads]
+        if state == last and kind == _END:
+            break
+    return state
 
 
 def _value(rule: Rule, values: list[Value], start: int, end: int) -> Value:

@@ -89,13 +89,20 @@ def is_whole(view: View) -> bool:
 
 
 def _run(rule: Rule, spec: Spec, file: ast.File) -> Iterator[Diagnostic]:
-    for subject in _subjects(rule.subject, spec, file):
+    for subject in _shared(rule.subject, spec, file):
         yield from rule.run(subject, spec)
 
 
-def _subjects(kind: type, spec: Spec, file: ast.File) -> Iterable[Any]:
+def _shared(kind: type, spec: Spec, file: ast.File) -> list[Any]:
+    """What rules of a kind look at, gathered once for all of them."""
     if kind is ast.File:
         return [file]
+    if kind not in spec.subjects:
+        spec.subjects[kind] = list(_subjects(kind, spec))
+    return spec.subjects[kind]
+
+
+def _subjects(kind: type, spec: Spec) -> Iterable[Any]:
     if kind is Graph:
         return [spec.graph]
     if kind is Claim:

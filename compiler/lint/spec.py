@@ -46,6 +46,7 @@ class Spec:
     def __init__(self, view: View, graph: Graph, root: Scope, limits: Lint, folder: Path) -> None:
         self.view, self.graph, self.root, self.limits, self.folder = view, graph, root, limits, folder
         self.ledger = Ledger(graph)
+        self.subjects: dict[type, list[Any]] = {}
 
     # ---- blocks --------------------------------------------------------------------
 
