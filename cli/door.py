@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from types import ModuleType
 from typing import Any
 
 import click
@@ -15,9 +16,25 @@ from ..compiler.errors import BadConfig
 from ..runtime.errors import LehrError
 from .options import show_failure
 
-# Pydantic asks every installed package whether it changes how models are built.  None may change a plan,
-# and asking takes 20 ms of every start.
+# Pydantic asks every installed package whether it changes how models are built.  None may change a plan.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
+class _NoPlugins(ModuleType):
+    """Stands for the module in which pydantic looks for them: that imports the email package and sockets, 20 ms of
+    every plan, before it sees that it need not look.  Should pydantic want more of it, it gets the module itself."""
+
+    get_plugins = tuple
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        sys.modules.pop(self.__name__, None)
+        return getattr(import_module(self.__name__), name)
+
+
+if os.environ["PYDANTIC_DISABLE_PLUGINS"] == "__all__":
+    sys.modules.setdefault("pydantic.plugin._loader", _NoPlugins("pydantic.plugin._loader"))
 
 VERBS = {
     "check": "Is it right?",

@@ -8,7 +8,6 @@ step per model, so that each model is measured as soon as it is there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 
 from ...graph.blocks.bench import Bench
 from ...graph.blocks.classifier import Classifier
@@ -30,6 +29,7 @@ from ...graph.schema import Block
 from ...graph.values import scores
 from .. import model
 from ..fingerprint import fingerprint
+from ..version import VERSION
 from . import after, data, models
 from .cluster import cluster, layout
 from .drafts import Drafts, origin
@@ -55,7 +55,7 @@ def lower(
         _draft(drafts, block)
     name, asked = graph.pipeline.address, gates(drafts, claims)
     return model.Plan(
-        lehr=version("lehr"),
+        lehr=VERSION,
         pipeline=name,
         profile=profile,
         run=graph.pipeline.runs or f"runs/{name}/{profile}",
