@@ -130,9 +130,9 @@ def _progress(facts: dict[str, Any]) -> str:
 
 
 def losses(facts: dict[str, Any]) -> str:
-    """The loss; beside it, where a teacher is imitated, what the truth would have cost."""
-    truth = f"  truth {facts['truth']:.3f}" if "truth" in facts else ""
-    return f"loss {facts['loss']:.3f}{truth}"
+    """The loss; beside it what the truth would have cost, where a teacher is imitated, or what a judge says."""
+    beside = "".join(f"  {name} {facts[name]:.3f}" for name in ("truth", "reward", "kl") if name in facts)
+    return f"loss {facts['loss']:.3f}{beside}"
 
 
 def summary(step: model.Step, facts: dict[str, Any]) -> str:

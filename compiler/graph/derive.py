@@ -201,7 +201,7 @@ def _passed_over(stage: Trained) -> tuple[Any, int]:
     """What an epoch is a pass over -- a stage's data, or the prompts that it answers -- and the answers to each."""
     match stage:
         case Rl():
-            return stage.prompts, getattr(stage.algorithm, "rollouts", 1)
+            return stage.prompts, stage.answers
         case Distill(data=OnPolicy() as own):
             return own.prompts, 1
         case _:

@@ -49,6 +49,8 @@ def lacking(step: model.Step) -> Iterator[str]:
             yield from _unlearnable(policy, target)
         case model.SftWork(lora=model.Lora(), merge_back=model.MergeBack()):
             yield "`merge_back` of low-rank additions"
+        case model.RlWork():
+            yield from _unrewarding(work)
         case (
             model.ReleaseWork(template=template)
             | model.RewardWork(template=template)
@@ -67,6 +69,19 @@ def _unlearnable(policy: model.OnPolicy, target: model.Target) -> Iterator[str]:
         yield "`convex` on a student's own answers, which hold no truth"
     if isinstance(target, model.TopK) and policy.divergence != "forward":
         yield f"a `{policy.divergence}` divergence of the top k"
+
+
+def _unrewarding(work: model.RlWork) -> Iterator[str]:
+    """What no advantage can be made of."""
+    algorithm = work.algorithm
+    each = algorithm.rollouts
+    if algorithm.kind != "reinforce" and each < 2:
+        yield f"`{algorithm.kind}` of a single answer, which there is nothing to compare with"
+    if work.temperature == 0:
+        yield "answers at temperature 0, which are all the same"
+    batches = [phase.sequences for phase in work.phases] + ([work.open.sequences] if work.open else [])
+    for batch in sorted({one for one in batches if one % each}):
+        yield f"a batch of {batch} answers, which is no whole number of groups of {each}"
 
 
 def unreleasable(plan: model.Plan) -> Iterator[Refusal]:

@@ -29,6 +29,7 @@ EDITIONS = {
     "label": 1,
     "synthesize": 1,
     "pick": 1,
+    "rl": 1,
     "eval": 4,
     "release": 2,
 }

@@ -61,6 +61,13 @@ class Kept(Protocol):
     def tensors(self) -> Mapping[str, Tensor]: ...
 
 
+@runtime_checkable
+class Held(Kept, Protocol):
+    """Batches that take their tensors back, such as answers of which a step is still to come."""
+
+    def hold(self, tensors: Mapping[str, Tensor]) -> None: ...
+
+
 @dataclass
 class Loop:
     """A stage on its way.  `run` takes it to its end, or raises with its state saved."""
@@ -248,6 +255,10 @@ class Loop:
         }
         self.average.load(averaged, self.passes.device)
         self.feed.load(meta["feed"])
+        if isinstance(self.feed, Held):
+            self.feed.hold(
+                {name.removeprefix(FEED): t for name, t in tensors.items() if name.startswith(FEED)}
+            )
         self.passes.load(meta["passes"])
         self.tail, self.saved, self.begun = list(meta["tail"]), self.done, self.done
         self.beside = dict(meta.get("beside", {}))

@@ -70,6 +70,13 @@ dpo liked {
 dpo drawn like liked { loss = ipo;  length = mean }
 bench prefers { suite = preference(people);  context = 32 context }
 eval tastes { of = [liked, drawn];  benches = [prefers] }
+rl tried {
+  from = last;  reference = grown;  judge = exact_answer;  prompts = asks;  algorithm = mdloo(rollouts: 2, inner: 2)
+  context = 32 context;  steps = 3;  batch = 8 sequences;  max_new = 6 tokens;  lr = 3e-3;  kl = 0.1
+}
+rl trusted like tried { judge = judge;  algorithm = grpo(rollouts: 4);  reference = ema(rate: 0.1) }
+release bold { model = tried }
+release held { model = trusted }
 release referee { model = judge }
 release second { model = strict }
 """

@@ -42,3 +42,8 @@ class Rl(Trained):
     template: Annotated[Ref | None, Holds(refers=("template",))] = field(
         None, description="The chat template. Default: the one that the model carries."
     )
+
+    @property
+    def answers(self) -> int:
+        """Answers that an epoch reads for each prompt: those that it gets, times the steps on each."""
+        return getattr(self.algorithm, "rollouts", 1) * getattr(self.algorithm, "inner", 1)

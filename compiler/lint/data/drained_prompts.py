@@ -66,7 +66,7 @@ def drained_prompts(stage: Trained, spec: Spec) -> Findings:
 def _asked(stage: Trained) -> tuple[Ref | Portion | None, int, str]:
     """The prompts, the answers to each, and the field that names them."""
     if isinstance(stage, Rl):
-        return stage.prompts, getattr(stage.algorithm, "rollouts", 1), "prompts"
+        return stage.prompts, stage.answers, "prompts"
     if isinstance(stage, Distill) and isinstance(stage.data, OnPolicy):
         return stage.data.prompts, 1, "data"
     return None, 1, ""

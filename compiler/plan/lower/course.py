@@ -178,7 +178,7 @@ def open_course(stage: Trained, graph: Graph, inputs: dict[str, str]) -> model.O
         epochs=stage.epochs,
         counts="tokens" if in_tokens else "examples",
         of=of,
-        answers=getattr(stage.algorithm, "rollouts", 1) if isinstance(stage, Rl) else 1,
+        answers=stage.answers if isinstance(stage, Rl) else 1,
         context=context,
         sequences=int(batch.value / context) if in_tokens else int(batch.value),
         rope=float(rope.start.value) if rope else None,

@@ -217,6 +217,8 @@ def _rl(drafts: Drafts, block: Rl, inputs: dict[str, str]) -> None:
     inputs |= {"prompts": dataset(drafts, block.prompts), **asked}
     if not isinstance(block.reference, calls.Ema):
         inputs |= {"reference": one_model(drafts, block.reference)}
+        if (theirs := tokenizer(drafts, block.reference)) != inputs["tokenizer"]:
+            inputs["tokenizer:reference"] = theirs
     made = block.algorithm
     algorithm = model.Algorithm(
         kind=type(made).__name__.lower(),  # pyright: ignore[reportArgumentType]

@@ -116,7 +116,7 @@ class Open(Frozen):
     epochs: Exact
     counts: Literal["examples", "tokens"] = Field(description="in what the data is counted")
     of: str = Field(description="the step whose result has a size")
-    answers: int = Field(default=1, description="answers to each prompt, where prompts are passed over")
+    answers: int = Field(default=1, description="answers read for each prompt, where prompts are passed over")
     context: int
     sequences: int
     rope: float | None

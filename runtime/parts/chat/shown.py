@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Literal
 
 from ..data.vocabulary import Vocabulary
@@ -38,9 +39,8 @@ def tokens(encoded: Encoded, words: Vocabulary, context: int) -> list[Token]:
 
 def lines(found: list[Token]) -> list[tuple[Kind, list[str]]]:
     """Neighbours of one kind, each token spelt so that blanks and line ends are seen."""
-    return [
-        (kind, [_spelt(one.text) for one in run]) for kind, run in groupby(found, key=lambda one: one.kind)
-    ]
+    runs = groupby(found, key=attrgetter("kind"))
+    return [(kind, [_spelt(one.text) for one in run]) for kind, run in runs]
 
 
 def _spelt(text: str) -> str:

@@ -20,16 +20,17 @@ def answer_log_probs(model: Decoder, batch: Batch, rope: float | None) -> tuple[
     return logs_BT.sum(-1), (batch.labels_BT != IGNORED).sum(-1)
 
 
-def label_log_probs(model: Decoder, batch: Batch, rope: float | None) -> Tensor:
+def label_log_probs(model: Decoder, batch: Batch, rope: float | None, temperature: float = 1.0) -> Tensor:
     """log p of every label [B, T], in fp32 or wider; 0 where a position has none.
 
-    Logits are made a chunk at a time, of positions with a label alone, and anew for the backward pass.
+    At a temperature it is that of what was drawn so: cap and hidden states are divided, which divides the capped
+    logits.  Logits are made a chunk at a time, of positions with a label alone, and anew for the backward pass.
     """
     hidden_BTD = model.hidden(batch.tokens_BT, batch.documents_BT, rope)
     hidden_ND, unembedding_VD = rounded(hidden_BTD.flatten(0, 1), model.unembedding)
-    labels_BT = batch.labels_BT.to(hidden_ND.device)
+    labels_BT, cap = batch.labels_BT.to(hidden_ND.device), model.arch.final_cap
+    if temperature != 1.0:
+        hidden_ND, cap = hidden_ND / temperature, cap / temperature if cap else None
     with torch.autocast(hidden_ND.device.type, enabled=False):  # the kernel chooses its own dtypes
-        logs_N = log_probs(
-            hidden_ND, unembedding_VD, labels_BT.flatten(), cap=model.arch.final_cap, ignore=IGNORED
-        )
+        logs_N = log_probs(hidden_ND, unembedding_VD, labels_BT.flatten(), cap=cap, ignore=IGNORED)
     return logs_N.view_as(labels_BT)
