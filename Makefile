@@ -19,7 +19,7 @@ test: $(VENV)/.dev  ## install, and pass the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 
 proofs: $(VENV)/.dev  ## the long tests: three seeds of learning, kills at random moments
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m proof -rP $(SIDE_BY_SIDE)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m proof -rP $(SIDE_BY_SIDE) --no-loadscope-reorder
 
 lint: $(VENV)/.dev  ## ruff, types, the layer contract, and the specs themselves
 	$(BIN)/ruff check .

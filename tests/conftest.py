@@ -5,13 +5,19 @@ broke it.  Golden files hold what a renderer is expected to print, beside the
 test that asks.
 
 `LEHR_GOLDEN=write pytest …` writes them anew; read the difference before committing it.
+
+`LEHR_PROOF_MINUTES=40 pytest -m proof` samples the proofs: they come in another order every day, and those that
+have not begun when the minutes are over are skipped, by name.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import settings
@@ -23,6 +29,23 @@ settings.load_profile("steady")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 Golden = Callable[[str, str], None]
+
+MINUTES = float(os.environ.get("LEHR_PROOF_MINUTES", "inf"))
+BEGAN = time.monotonic()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where the proofs are sampled, files of them in the day's order: every process draws the same."""
+    files = sorted({item.path for item in items if item.get_closest_marker("proof")})
+    if files and "LEHR_PROOF_MINUTES" in os.environ:
+        Random(datetime.now(UTC).date().isoformat()).shuffle(files)
+        order = {path: place for place, path in enumerate(files)}
+        items.sort(key=lambda item: order.get(item.path, len(files)))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("proof") and time.monotonic() - BEGAN > 60 * MINUTES:
+        pytest.skip(f"not begun within {MINUTES:g} minutes")
 
 
 @pytest.fixture
