@@ -105,7 +105,8 @@ class Alignment(Models):
 
     def sampled(self, model: str, judge: str, keep: str, prompts: str = "") -> Block:
         served = 'endpoint("http://127.0.0.1:8000/v1", model: "big")'
-        origin = model if model[0] == "[" else self.one(model, model, f"[{model}, {served}]")
+        both = f"committee + [{served}]" if model == "committee" else f"[{model}, {served}]"
+        origin = model if model[0] == "[" else self.one(model, model, both)
         fields = {"from": origin, "prompts": prompts or self.asks}
         fields["per_prompt"] = self.one("8", "4", "10..30")
         if judge:

@@ -108,17 +108,16 @@ def test_a_saved_plan_is_refused_when_what_it_keeps_is_gone(made: Path, tmp_path
 
 
 def test_a_plan_of_what_has_no_stage_is_refused_by_name_and_place(tmp_path: Path):
-    more = 'chats { source = builtin("skills");  examples = 100 }'
     (tmp_path / "tiny.lehr").write_text(
-        TINY.replace("release base { model = last }", "")
-        + f"corpus {more}\nsft taught {{ from = last;  data = chats;  epochs = 1;  batch = 8 sequences;  lr = 1e-4 }}\n"
-        + "release base { model = taught }\n"
+        TINY.replace("release base { model = last }", "corpus bought { tokens = 1M }")
+        + "train more { from = last;  data = bought;  steps = 9;  batch = 256 tokens;  lr = 1e-4 }\n"
+        + "release base { model = more }\n"
     )
     assert go(tmp_path, "plan", "tiny.lehr").returncode == 0
     found = go(tmp_path, "run", "tiny.lehr")
     assert found.returncode == 2
-    assert "error[RUN103]: this version of Lehr does not run `sft` yet" in found.stderr
-    assert "sft taught" in found.stderr
+    assert "error[RUN103]: this version of Lehr does not run a corpus without a source yet" in found.stderr
+    assert "corpus bought" in found.stderr
     assert not (tmp_path / "runs").exists()
 
 
