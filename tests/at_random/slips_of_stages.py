@@ -311,10 +311,9 @@ def greedy(recipe: Recipe) -> Iterator[Change]:
 @slip("RJS01 best of as many", "PST207")
 def no_choice(recipe: Recipe) -> Iterator[Change]:
     for block in recipe.blocks("sample"):
-        if block.fields["keep"] == "best(2)":
-            yield put(block, "per_prompt", "2")
-        if block.fields["keep"] == "best(1)" and block.fields["from"] != "committee":
-            yield put(block, "per_prompt", "1")
+        is_alone = "[" not in block.fields["from"] and block.fields["from"] != "committee"
+        if is_alone and block.fields["keep"] in ("best(1)", "best(2)"):
+            yield put(block, "per_prompt", block.fields["keep"][5])
 
 
 @slip("RJS01 best of more than there are", "PST101", "PST207")
