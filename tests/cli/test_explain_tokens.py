@@ -25,22 +25,22 @@ sft tuned {
 release taught { model = tuned }
 """
 FITS = """\
-tuned   chats.jsonl:1   15 of 24 tokens, 4 learnt
+tuned   chats.jsonl:1   17 of 24 tokens, 5 learnt
   template   <|begin|>|<|user|>
-  prompt     q|·w
+  prompt     ·|q|·w
   template   <|turn|>|<|assistant|>
-  answer     q|<|turn|>
+  answer     ·|q|<|turn|>
   template   <|user|>
-  prompt     e|·w
+  prompt     ·e|·w
   template   <|turn|>|<|assistant|>
-  answer     w|<|turn|>
+  answer     ·w|<|turn|>
 """
 TOO_LONG = """\
 tuned   chats.jsonl:3   28 of 24 tokens, 3 beyond the context: the row is left out, none is learnt
   template   <|begin|>|<|user|>
-  prompt     w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w
+  prompt     ·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w|·w
   template   <|turn|>|<|assistant|>
-  answer     w
+  answer     ·w
   truncated  \\n|·e|<|turn|>
 """
 
@@ -77,8 +77,9 @@ def test_json_says_the_same(folder: Path):
     told = json.loads(ran.stdout)
     assert (told["row"], told["context"]) == ("chats.jsonl:1", 24)
     assert [one["text"] for one in told["tokens"] if one["kind"] == "answer"] == [
+        " ",
         "q",
         "<|turn|>",
-        "w",
+        " w",
         "<|turn|>",
     ]

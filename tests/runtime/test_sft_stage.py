@@ -172,13 +172,16 @@ def test_a_conversation_in_a_row_learns_as_it_does_alone(inputs: dict[str, Path]
     alone = sum(answers(model, unmarked(packed([one], 41)), phase) for one in rows)
     torch.testing.assert_close(answers(model, together, phase), alone)
     torch.testing.assert_close(next_token(model, together, phase), alone)
-    assert int((together.labels_BT != IGNORED).sum()) == 2 * len(rows)
+    supervised = sum(sum(chat.encode(one.messages).supervised) for one in said("a", 5))
+    assert int((together.labels_BT != IGNORED).sum()) == supervised
 
 
 def test_an_answer_that_was_cut_short_does_not_teach_to_stop(tmp_path: Path, inputs: dict[str, Path]):
     write_conversations(inputs["data:b"] / "train.parquet", said("b", 4, ended=False))
     facts = sft.run(step(work()), inputs, desk(tmp_path / "cut"))
-    assert (facts["data"]["a"]["answers"], facts["data"]["b"]["answers"]) == (34, 4)
+    chat = ChatTemplate.of(TURNS, Vocabulary.open(inputs["tokenizer"]))
+    learnt = [sum(chat.encode(one.messages).supervised) for one in said("b", 4)]
+    assert facts["data"]["b"]["answers"] == sum(learnt) - 4
 
 
 def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path, inputs: dict[str, Path]):

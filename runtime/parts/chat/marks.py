@@ -89,11 +89,22 @@ def content(text: str) -> Content:
 
 
 def segments(rendered: str) -> Iterator[Segment]:
-    """The pieces of what a template made, neighbours of one kind as one; raises Broken."""
-    for (supervised, control), run in groupby(
-        _pieces(rendered), key=lambda one: (one.supervised, one.control)
-    ):
-        yield Segment("".join(one.text for one in run), supervised, control)
+    """The pieces of what a template made, neighbours of one kind as one; raises Broken.
+
+    A blank that the template writes right before a content belongs to the content: in running text a word is
+    a token with the blank before it.
+    """
+    joined = [
+        Segment("".join(one.text for one in run), *kind)
+        for kind, run in groupby(_pieces(rendered), key=lambda one: (one.supervised, one.control))
+    ]
+    blank = ""
+    for one, after in zip(joined, [*joined[1:], None], strict=True):
+        text, blank = blank + one.text, ""
+        if one.control and text.endswith(" ") and after and after.supervised is one.supervised:
+            text, blank = text[:-1], " "
+        if text:
+            yield Segment(text, one.supervised, one.control)
 
 
 def _pieces(rendered: str) -> Iterator[Segment]:
