@@ -38,7 +38,7 @@ EDITS = {
         ("let chinchilla = 20 tokens", "let chinchilla = 19 tokens"),
         ("for seed in [1, 2, 3]", "for seed in [1, 2, 3, 4]"),
         ("weights = [70%, 30%]", "weights = [60%, 40%]"),
-        ("set corpus[*].source     = synthetic(seed: 7)", "set corpus[*].source     = synthetic(seed: 8)"),
+        ("set corpus[*].source      = synthetic(seed: 7)", "set corpus[*].source      = synthetic(seed: 8)"),
     ],
     "afm": [
         ("convex(label: 10%, teacher_top1: 90%)", "convex(label: 20%, teacher_top1: 80%)"),
