@@ -181,7 +181,7 @@ def page(runs: Mapping[int, Entries]) -> str:
     )
     lines += [
         "",
-        "Every gain above is asserted: half for `sft`, + .12, + .10, + .12 and + .12 for the rest. Of the judge, .85 was",
-        "wanted in every seed; .80 is asserted.",
+        "Asserted in every seed: half for `sft`, greedily; gains of .12, .10, .12 and .12 for the rest, in this order.",
+        "Of the judge .85 was wanted, and one seed of three is .005 below it; .80 is asserted.",
     ]
     return "\n".join([*lines, ""])
