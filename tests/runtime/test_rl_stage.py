@@ -35,6 +35,7 @@ from lehr.runtime.parts.judging.asked import Asked
 from lehr.runtime.parts.loss.log_probs import label_log_probs
 from lehr.runtime.parts.model.decoder import Decoder
 from lehr.runtime.parts.model.files import load
+from lehr.runtime.parts.model.generate import Reply
 from lehr.runtime.parts.rl.rollouts import Beside, Question, Rollouts, rows
 from lehr.runtime.stages import init, rl
 from lehr.runtime.stages.able import lacking
@@ -205,6 +206,18 @@ def test_a_reference_that_moves_follows_the_policy_step_by_step(inputs: dict[str
     rollouts.batch(1)
     torch.testing.assert_close(slow, weight - 0.75)
     assert batch.tokens_BT.shape[0] == 6
+
+
+def test_an_answer_is_learnt_with_the_token_that_ended_it(
+    inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    """Of several that may: a turn's end is no text's end."""
+    given = [Reply([5, 6], True, 9), Reply([5], True, 2), Reply([5, 6, 7, 8, 9, 4], False)] * 2
+    monkeypatch.setattr("lehr.runtime.parts.rl.rollouts.replies", lambda *_: given)
+    batch = drawn(inputs, WORK).batch(0)
+    found = [[label for label in row if label != IGNORED] for row in batch.labels_BT.tolist()]
+    assert found == [[5, 6, 9], [5, 2], [5, 6, 7, 8, 9, 4]] * 2
+    assert Beside(*batch.beside).told_BF[:, 3].tolist() == [0, 0, 1] * 2
 
 
 # ---- the stage -------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from ..data.vocabulary import Vocabulary
 from ..judging.asked import Asked, Judge
 from ..loss.log_probs import label_log_probs
 from ..model.decoder import Decoder
-from ..model.generate import generate
+from ..model.generate import Ask, How, replies
 from ..seeds import seed
 from .advantages import Baseline, against_group, leave_one_out
 
@@ -208,21 +208,13 @@ class Rollouts:
         return replace(batch, beside=tuple(beside), context=phase.context)
 
     def _answers(self, step: int, phase: Phase, asked: Sequence[Question]) -> list[Asked]:
-        replies = generate(
-            self._policy,
-            [one.ids for one in asked],
-            max_new=self._work.max_new,
-            stop=self._stops,
-            temperature=self._work.temperature,
-            rng=seed(self._work.rng, "answers", self._work.earlier, step),
-            rope=phase.rope,
-        )
-        found = list[Asked]()
-        for one, reply in zip(asked, replies, strict=True):
-            ended = len(reply) < self._work.max_new
-            ids = [*reply, min(self._stops)] if ended else reply
-            found.append(Asked(one.prompt, self._words.decode(reply).strip(), ended, one.ids, ids))
-        return found
+        work, drawn = self._work, seed(self._work.rng, "answers", self._work.earlier, step)
+        asks = [Ask(one.ids, seed(drawn, "generate", at)) for at, one in enumerate(asked)]
+        how = How(work.max_new, self._stops, work.temperature, rope=phase.rope)
+        return [
+            Asked(one.prompt, self._words.decode(reply.ids).strip(), reply.ended, one.ids, reply.whole)
+            for one, reply in zip(asked, replies(self._policy, asks, how), strict=True)
+        ]
 
     def _logs(self, model: Decoder, batch: Batch, phase: Phase) -> Tensor:
         count = max(1, _TOKENS // batch.tokens_BT.shape[1])
