@@ -107,8 +107,8 @@ def told(values: list[float]) -> str:
 
 
 def test_an_average_is_better_at_a_rate_that_stays_and_costs_little_at_one_that_goes_to_0(found: Found):
-    """Where the rate falls to half, it is no worse over the seeds.  Where it goes to 0 the last steps hardly differ, and
-    an average lags behind a loss that still falls: the less it takes in, the less.
+    """Where the rate falls to half, it is no worse over the seeds.  Where it goes to 0 the last steps hardly differ,
+    and an average lags behind a loss that still falls: the less it takes in, the less.
     """
     print(table(found))
     if os.environ.get("LEHR_RESULTS") == "write":
