@@ -123,16 +123,7 @@ def peak(mode: str) -> float:
         from transformers import Trainer  # noqa: F401
     elif mode == "bare loop":
         from transformers import LlamaForCausalLM  # noqa: F401
-    torch.randn(64, 64) @ torch.randn(64, 64)
-    before = _highest()
-    MODES[mode]()(2)
-    return (_highest() - before) / 1024
-
-
-def _highest() -> int:
-    """KiB of this program at most; what `getrusage` says is the parent's where that was larger."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return clocks.above(MODES[mode])
 
 
 if __name__ == "__main__":

@@ -216,15 +216,7 @@ def peak(mode: str) -> float:
     """MiB that a mode needs at most above what its imports took."""
     if mode == "TRL":
         from trl import DPOTrainer  # noqa: F401
-    torch.randn(64, 64) @ torch.randn(64, 64)
-    before = _highest()
-    MODES[mode]()(2)
-    return (_highest() - before) / 1024
-
-
-def _highest() -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return clocks.above(MODES[mode])
 
 
 if __name__ == "__main__":

@@ -107,3 +107,17 @@ def _started(folder: Path, rng: int) -> float:
     told = [json.loads(line) for line in events.read_bytes()[known:].splitlines()]
     first = next(one for one in told if (one["step"], one["event"]) == ("grown", "progress"))
     return datetime.fromisoformat(first["time"]).timestamp() - began
+
+
+def above(way: Callable[[], Advance]) -> float:
+    """MiB that two steps of a mode need at most above what this process has taken before."""
+    torch.randn(64, 64) @ torch.randn(64, 64)
+    before = _highest()
+    way()(2)
+    return (_highest() - before) / 1024
+
+
+def _highest() -> int:
+    """KiB of this program at most; what `getrusage` says is the parent's where that was larger."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))

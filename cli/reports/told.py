@@ -15,7 +15,7 @@ from typing import Any
 from ...compiler.plan.ledger import accounts
 from ...compiler.plan.model import EvalWork, Plan, Step, TrainedWork
 from ...runtime.engine.events import Event, every
-from ...runtime.engine.ledger import Measured
+from ...runtime.engine.ledger import Ledger, Measured, read
 from ...runtime.engine.status import Status, status
 from ...runtime.store import manifest
 from ..amounts import amount, binary, count
@@ -121,7 +121,7 @@ class Told:
 def told(folder: Path, root: Path = Path()) -> Told:
     """The run in a folder; artifacts lie in the plan's store below `root`.  Raises OSError where there is none."""
     plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
-    found, events = status(folder), list(every(folder))
+    found, events, ledger = status(folder), list(every(folder)), read(folder) or Ledger(run="")
     facts = {one.address: one.facts for one in found.steps if one.state in ("done", "held")}
     manifests = {
         step.address: manifest.read(store_of(plan, root).path(step.fingerprint)) for step in plan.steps
@@ -133,7 +133,7 @@ def told(folder: Path, root: Path = Path()) -> Told:
         folder=str(folder),
         lehr=plan.lehr,
         spec=plan.steps[0].origin.path if plan.steps else "",
-        run=_run(folder),
+        run=ledger.run,
         began=began,
         ended=ended,
         seconds=sum(one.seconds for one in found.steps),
@@ -145,25 +145,10 @@ def told(folder: Path, root: Path = Path()) -> Told:
         drawn=tuple(_drawn(plan, facts)),
         funnels=tuple(_funnels(plan, facts)),
         gates=tuple(gate for one in found.steps for gate in one.gates),
-        passes=tuple(_passes(folder)),
+        passes=tuple(one.model_dump() for one in ledger.passes),
         warnings=tuple(_warnings(events)),
         versions=_versions(manifests),
     )
-
-
-def _run(folder: Path) -> str:
-    from ...runtime.engine.ledger import read
-
-    ledger = read(folder)
-    return ledger.run if ledger else ""
-
-
-def _passes(folder: Path) -> Iterator[Facts]:
-    from ...runtime.engine.ledger import read
-
-    ledger = read(folder)
-    for one in ledger.passes if ledger else ():
-        yield one.model_dump()
 
 
 # ---- steps -----------------------------------------------------------------------------------
